@@ -1,0 +1,116 @@
+"""Errors of the ingestion package: one root, each with a code, each saying what to do.
+
+::
+
+    IngestionError                 ingestion_error
+    ├── ParseError                 empty, encrypted, too_large, too_many_pages, binary, malformed,
+    │                              unsupported, timeout
+    ├── AclFileError               acl_invalid: a sidecar that cannot be obeyed (file, line, field)
+    ├── SourceError                source_unreadable: a source that cannot be listed or fetched from
+    ├── CatalogError               catalog_unavailable: the source of truth does not answer
+    ├── IndexUnavailableError      index_unavailable: the index does not answer
+    ├── EmbeddingError             embedding_failed: no vector could be made
+    └── BusyError                  busy: somebody else holds the data directory or the job
+
+The message names the field and the remedy; the code is what programs branch on. What never lives
+here: HTTP statuses (decided once, in ``retrieval.api.problems``) and the text of documents, which
+an error message would carry past every access check.
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class IngestionError(Exception):
+    """Something in ingestion could not be done; the root of this package's errors.
+
+    Attributes:
+        code: What programs branch on; stable across versions.
+        message: One sentence for people: what was wrong, with what, and the remedy.
+    """
+
+    default_code: ClassVar[str] = "ingestion_error"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+
+
+class ParseErrorCode(StrEnum):
+    """Why one file yielded no text."""
+
+    EMPTY = "empty"
+    ENCRYPTED = "encrypted"
+    TOO_LARGE = "too_large"
+    TOO_MANY_PAGES = "too_many_pages"
+    BINARY = "binary"
+    MALFORMED = "malformed"
+    UNSUPPORTED = "unsupported"
+    TIMEOUT = "timeout"
+
+
+class ParseError(IngestionError):
+    """A document yielded no text that could be indexed; the rest of the run goes on."""
+
+    default_code = ParseErrorCode.MALFORMED
+
+
+class AclFileError(IngestionError):
+    """An ``.acl.yaml`` cannot be obeyed, so nothing beneath it may be indexed.
+
+    Attributes:
+        file: Path of the sidecar relative to the source's root.
+        line: Line of the offending key or value, counted from 1; None where none is known.
+        field: Dotted path of the offending key, such as ``allow[2].expires_at``; None for the file.
+    """
+
+    default_code = "acl_invalid"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str = "",
+        line: int | None = None,
+        field: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, code=code)
+        self.file = file
+        self.line = line
+        self.field = field
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return ": ".join(part for part in (place, self.field, self.message) if part)
+
+
+class SourceError(IngestionError):
+    """A source could not be listed, or one of its items could not be fetched."""
+
+    default_code = "source_unreadable"
+
+
+class CatalogError(IngestionError):
+    """The catalogue refused or did not answer; nothing was acknowledged."""
+
+    default_code = "catalog_unavailable"
+
+
+class IndexUnavailableError(IngestionError):
+    """The index did not answer; the catalogue holds what is needed to rebuild it."""
+
+    default_code = "index_unavailable"
+
+
+class EmbeddingError(IngestionError):
+    """The embedder could not be loaded or gave no usable vector."""
+
+    default_code = "embedding_failed"
+
+
+class BusyError(IngestionError):
+    """Another process holds the lock; waiting or stopping it is the remedy."""
+
+    default_code = "busy"
