@@ -1,0 +1,63 @@
+"""Keyed ids, the content hash of an ACL, and the view digest.
+
+An ACL's content hash is a multiset hash: the sum, modulo 2**256, of a keyed hash of each
+occurrence it guards (AdHash, after Bellare and Micciancio, 1997). Adding or removing one
+occurrence is one addition, in any order, so it is maintained inside the transaction that changes
+the content. The view digest is a keyed hash over the visible, non-empty (ACL, content hash) pairs:
+it commits to what a caller can see and to nothing else, so a hidden document never moves it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MODULUS = 1 << 256
+EMPTY = bytes(32)
+
+
+def keyed(secret: bytes, purpose: str, *parts: str | bytes | int) -> bytes:
+    """A 32-byte keyed hash of ``parts``, each length-prefixed so that no two lists collide."""
+    state = hashlib.blake2b(key=secret, digest_size=32, person=purpose.encode()[:16])
+    for part in parts:
+        raw = part if isinstance(part, bytes) else str(part).encode()
+        state.update(len(raw).to_bytes(8, "big"))
+        state.update(raw)
+    return state.digest()
+
+
+def keyed_id(secret: bytes, purpose: str, *parts: str | bytes | int) -> str:
+    """A UUID-shaped opaque id that is a function of ``parts`` alone, not of insertion order."""
+    return str(uuid.UUID(bytes=keyed(secret, purpose, *parts)[:16]))
+
+
+def add(content_hash: bytes, item: bytes) -> bytes:
+    """The content hash with one more occurrence (its keyed hash, 32 bytes)."""
+    total = int.from_bytes(content_hash, "big") + int.from_bytes(item, "big")
+    return (total % _MODULUS).to_bytes(32, "big")
+
+
+def remove(content_hash: bytes, item: bytes) -> bytes:
+    """The content hash with one occurrence fewer."""
+    total = int.from_bytes(content_hash, "big") - int.from_bytes(item, "big")
+    return (total % _MODULUS).to_bytes(32, "big")
+
+
+def view_digest(secret: bytes, tenant: str, visible: Iterable[tuple[str, bytes]]) -> str:
+    """The digest of a view.
+
+    Args:
+        secret: the installation's secret.
+        tenant: the caller's tenant.
+        visible: (ACL id, content hash) of every visible ACL that guards anything; empty ACLs must
+            be left out, because a caller cannot see that they exist.
+    """
+    state = hmac.new(secret, f"view\0{tenant}\0".encode(), hashlib.sha256)
+    for acl_id, content_hash in sorted(visible):
+        state.update(acl_id.encode() + b"\0" + content_hash)
+    return state.hexdigest()

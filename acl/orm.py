@@ -1,0 +1,195 @@
+"""The catalogue's base classes, the tenant guard, and sessions.
+
+Every row of a tenant carries ``tenant`` (:class:`TenantScoped`). A session is opened *for* a
+tenant and the guard adds the predicate to every ORM statement on such rows, so a query that
+forgets it still sees one tenant only; a session without a tenant cannot read them at all.
+Crossing tenants needs :meth:`Database.unguarded`, which names its reason.
+
+SQLite runs in WAL mode with ``synchronous=FULL``: a committed write survives the process and the
+power. Readers get connections that cannot write; writers begin IMMEDIATE, so that a read made
+inside a write transaction is never based on a snapshot that another writer has moved past.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Engine, MetaData, String, create_engine, event
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    with_loader_criteria,
+)
+from sqlalchemy.types import TypeDecorator
+
+from acl.errors import TenantGuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Dialect
+    from sqlalchemy.orm import UOWTransaction
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TENANT = "tenant"
+_UNGUARDED = "unguarded"
+
+
+def utc_now() -> datetime:
+    """The system clock, aware UTC. Everything that needs time takes a clock like this one."""
+    return datetime.now(UTC)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC instant, stored as integer microseconds: exact and comparable everywhere."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Store; a naive datetime is refused, because its meaning depends on the machine."""
+        del dialect
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: give it a time zone")
+        return (value - _EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """Load as aware UTC."""
+        del dialect
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Base(DeclarativeBase):
+    """Declarative base of all four packages' tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy's own protocol
+
+
+class TenantScoped:
+    """Mixin of every row that belongs to a tenant; part of the primary key."""
+
+    tenant: Mapped[str] = mapped_column(String, primary_key=True, sort_order=-1)
+
+
+def _guard_statement(state: ORMExecuteState) -> None:
+    scoped = any(issubclass(mapper.class_, TenantScoped) for mapper in state.all_mappers)
+    if not scoped or state.session.info.get(_UNGUARDED):
+        return
+    tenant = state.session.info.get(_TENANT)
+    if tenant is None:
+        raise TenantGuardError("a statement on tenant rows needs a session opened for a tenant")
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            TenantScoped,
+            lambda cls: cls.tenant == tenant,
+            include_aliases=True,
+            track_closure_variables=True,
+        )
+    )
+
+
+def _guard_flush(session: Session, context: UOWTransaction, instances: Any) -> None:
+    del context, instances
+    if session.info.get(_UNGUARDED):
+        return
+    tenant = session.info.get(_TENANT)
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, TenantScoped) and row.tenant != tenant:
+            raise TenantGuardError("a row of another tenant was about to be written")
+
+
+class GuardedSession(Session):
+    """A session whose statements on tenant rows are confined to its tenant."""
+
+
+event.listen(GuardedSession, "do_orm_execute", _guard_statement)
+event.listen(GuardedSession, "before_flush", _guard_flush)
+
+
+def _sqlite_engine(url: str, *, writable: bool) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 60, "check_same_thread": False})
+
+    def on_connect(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling starts transactions late; we begin explicitly.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.execute("PRAGMA mmap_size=268435456")
+        if not writable:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+    return engine
+
+
+class Database:
+    """Two engines on one catalogue: one that reads, one that writes.
+
+    Args:
+        url: an SQLAlchemy URL, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        if url.startswith("sqlite"):
+            self.reader = _sqlite_engine(url, writable=False)
+            self.writer = _sqlite_engine(url, writable=True)
+        else:
+            self.writer = create_engine(url, pool_pre_ping=True)
+            self.reader = self.writer.execution_options(
+                postgresql_readonly=True, isolation_level="REPEATABLE READ"
+            )
+
+    @contextmanager
+    def read(self, tenant: str) -> Iterator[Session]:
+        """A consistent, read-only view of one tenant."""
+        with GuardedSession(self.reader, info={_TENANT: tenant}) as session:
+            yield session
+
+    @contextmanager
+    def write(self, tenant: str) -> Iterator[Session]:
+        """One write transaction of one tenant: committed on success, rolled back on any error."""
+        with GuardedSession(self.writer, info={_TENANT: tenant}) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def unguarded(self, reason: str, *, writable: bool = False) -> Iterator[Session]:
+        """A session across tenants, for the few places that must cross them.
+
+        Args:
+            reason: why the guard does not apply; an empty reason is refused.
+            writable: whether the session may write (one transaction, committed on success).
+        """
+        if not reason:
+            raise TenantGuardError("say why the tenant guard does not apply here")
+        engine = self.writer if writable else self.reader
+        with GuardedSession(engine, info={_UNGUARDED: reason}) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.reader.dispose()
+        self.writer.dispose()

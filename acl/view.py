@@ -1,0 +1,53 @@
+"""What a scope currently covers: the view digest and how much is behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import and_, select
+
+from acl.digest import view_digest
+from acl.models import AclRow
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import InstrumentedAttribute, Session
+
+    from acl.scope import AccessScope
+
+_BATCH = 5_000  # below every backend's limit of bound parameters
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The digest of what a scope covers, and the number of live chunks behind it."""
+
+    digest: str
+    live_chunks: int
+
+
+def view_of(session: Session, scope: AccessScope, *, secret: bytes) -> View:
+    """The view of ``scope`` at this session's moment. Empty ACLs leave no trace in it."""
+    pairs: list[tuple[str, bytes]] = []
+    live = 0
+    for first in range(0, len(scope.sorted_ids), _BATCH):
+        ids = scope.sorted_ids[first : first + _BATCH]
+        rows = session.execute(
+            select(AclRow.id, AclRow.content_hash, AclRow.live_chunks).where(
+                AclRow.tenant == scope.tenant, AclRow.id.in_(ids), AclRow.live_chunks > 0
+            )
+        )
+        for acl_id, content_hash, chunks in rows:
+            pairs.append((acl_id, content_hash))
+            live += chunks
+    return View(view_digest(secret, scope.tenant, pairs), live)
+
+
+def visible(
+    scope: AccessScope,
+    tenant: InstrumentedAttribute[str],
+    acl_id: InstrumentedAttribute[str],
+) -> ColumnElement[bool]:
+    """The scope as an SQL predicate over a table's tenant and ACL columns."""
+    return and_(tenant == scope.tenant, acl_id.in_(scope.sorted_ids))
