@@ -11,23 +11,26 @@ what inherits from them), never to the tenant.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, and_, case, cast, func, literal, or_, select
+from sqlalchemy import String, and_, bindparam, case, cast, func, literal, or_, select
 from sqlalchemy.orm import aliased
 
 from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow, Tenant
-from acl.principal import EVERYONE, Principal
+from acl.orm import UtcDateTime
+from acl.principal import EVERYONE
 from acl.scope import MINT, AccessScope
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import CTE
+    from sqlalchemy import CTE, BindParameter, Select
     from sqlalchemy.orm import Session
 
     from acl.caller import Caller
+    from acl.principal import Principal
 
 DEFAULT_MAX_ACLS = 10_000
 
@@ -71,13 +74,48 @@ def resolve(
     )
 
 
-def _principals(tenant: str, principal: Principal) -> CTE:
-    """The principal, every enabled group reached by membership, and 'everyone'."""
+def _visible_to(
+    session: Session, tenant: str, principal: Principal, now: datetime
+) -> tuple[set[str], datetime | None]:
+    """ACL ids visible to one principal, and the next expiry among the entries that name it."""
+    visible, expiry = _statements()
+    values = {"tenant_name": tenant, "asking": str(principal), "now": now}
+    return set(session.scalars(visible, values)), session.scalar(expiry, values)
+
+
+@cache  # built once: constructing the statements costs ten times what running them does
+def _statements() -> tuple[Select[str], Select[datetime | None]]:
+    """The visible ACL ids, and the earliest expiry among the entries considered."""
+    tenant = bindparam("tenant_name", type_=String)
+    who = _principals(tenant)
+    now = bindparam("now", type_=UtcDateTime)
+    unexpired = or_(AclEntryRow.expires_at.is_(None), AclEntryRow.expires_at > now)
+    named = (
+        select(AclEntryRow.acl_id, AclEntryRow.effect, AclEntryRow.expires_at)
+        .join(who, AclEntryRow.principal == who.c.principal)
+        .where(AclEntryRow.tenant == tenant, unexpired)
+        .cte("named")
+    )
+    spread = select(named.c.acl_id, named.c.effect).cte("spread", recursive=True)
+    child = aliased(AclRow)
+    spread = spread.union(
+        select(child.id, spread.c.effect)
+        .join(spread, child.parent_id == spread.c.acl_id)
+        .where(child.tenant == tenant, child.inherit)
+    )
+    # Deny wins wherever it stands in the chain: one reaching deny removes the ACL.
+    denies = func.sum(case((spread.c.effect == "deny", 1), else_=0))
+    visible = select(spread.c.acl_id).group_by(spread.c.acl_id).having(denies == 0)
+    return visible, select(func.min(named.c.expires_at))
+
+
+def _principals(tenant: BindParameter[str]) -> CTE:
+    """The asking principal, every enabled group reached by membership, and 'everyone'."""
     reach = (
         select(PrincipalRow.principal)
         .where(
             PrincipalRow.tenant == tenant,
-            PrincipalRow.principal == str(principal),
+            PrincipalRow.principal == bindparam("asking", type_=String),
             PrincipalRow.enabled,
         )
         .cte("reach", recursive=True)
@@ -99,29 +137,3 @@ def _principals(tenant: str, principal: Principal) -> CTE:
     )
     everyone = select(cast(literal(str(EVERYONE)), String)).where(select(reach).exists())
     return select(reach.c.principal).union(everyone).cte("who")
-
-
-def _visible_to(
-    session: Session, tenant: str, principal: Principal, now: datetime
-) -> tuple[set[str], datetime | None]:
-    """ACL ids visible to one principal, and the next expiry among the entries that name it."""
-    who = _principals(tenant, principal)
-    unexpired = or_(AclEntryRow.expires_at.is_(None), AclEntryRow.expires_at > now)
-    named = (
-        select(AclEntryRow.acl_id, AclEntryRow.effect, AclEntryRow.expires_at)
-        .join(who, AclEntryRow.principal == who.c.principal)
-        .where(AclEntryRow.tenant == tenant, unexpired)
-        .cte("named")
-    )
-    spread = select(named.c.acl_id, named.c.effect).cte("spread", recursive=True)
-    child = aliased(AclRow)
-    spread = spread.union(
-        select(child.id, spread.c.effect)
-        .join(spread, child.parent_id == spread.c.acl_id)
-        .where(child.tenant == tenant, child.inherit)
-    )
-    # Deny wins wherever it stands in the chain: one reaching deny removes the ACL.
-    denies = func.sum(case((spread.c.effect == "deny", 1), else_=0))
-    visible = select(spread.c.acl_id).group_by(spread.c.acl_id).having(denies == 0)
-    expiry = session.scalar(select(func.min(named.c.expires_at)))
-    return set(session.scalars(visible)), expiry
