@@ -6,7 +6,7 @@ package maintains them in the transaction that changes the content (see :mod:`ac
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotation at run time
+from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,0 +1,74 @@
+"""What a caller may ask: the request of ``POST /v1/retrieve``, the MCP tool and the CLI.
+
+Identity, tenant and ACLs are never part of it. Unknown fields are refused, not ignored: a caller
+who misspells a restriction must not get an unrestricted answer.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+MAX_QUERY_CHARS = 4_000
+MAX_LIMIT = 50
+MAX_FILTER_VALUES = 100
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class Include(StrEnum):
+    """Optional parts of a response."""
+
+    SCORES = "scores"
+    TIMINGS = "timings"
+
+
+class RetrieveRequest(BaseModel):
+    """One question, and how the answer may be narrowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=False)
+
+    query: str = Field(
+        min_length=1,
+        max_length=MAX_QUERY_CHARS,
+        description="The question, in plain words. Search terms and full questions both work.",
+        examples=["What is the per diem for trips abroad?"],
+    )
+    limit: int = Field(
+        default=8, ge=1, le=MAX_LIMIT, description="How many pieces of evidence at most."
+    )
+    sources: list[Name] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_FILTER_VALUES,
+        description="Only search these sources, by name (see list_sources).",
+    )
+    max_age_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        description="Treat evidence checked longer ago than this as stale, if the source is laxer.",
+    )
+    min_relevance: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Leave out evidence below this relevance, instead of the calibrated default.",
+    )
+    include: frozenset[Include] = Field(
+        default=frozenset(), description="Optional parts of the response: scores, timings."
+    )
+
+    @field_validator("query")
+    @classmethod
+    def _speak_in_text(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("the query is blank: ask something")
+        for char in value:
+            if unicodedata.category(char) in {"Cc", "Cs"} and char not in "\t\n\r":
+                raise ValueError(
+                    f"the query has a control character (U+{ord(char):04X}): remove it"
+                )
+        return value

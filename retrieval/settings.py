@@ -1,0 +1,75 @@
+"""Settings of the service, read from ``CLEARANCE_*`` environment variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from verifier.policy import TrustPolicy
+
+
+def default_data_dir() -> Path:
+    """``$XDG_DATA_HOME/clearance``, or ``~/.local/share/clearance``."""
+    import os  # noqa: PLC0415 - only this default reads the environment by hand
+
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "clearance"
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Every field has a safe default."""
+
+    model_config = SettingsConfigDict(env_prefix="CLEARANCE_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Where the catalogue and the embedded index live. Mode 0700.",
+    )
+    database_url: str | None = Field(
+        default=None, description="Catalogue URL; default: SQLite in the data directory."
+    )
+    qdrant_url: str | None = Field(
+        default=None, description="A Qdrant server; default: the embedded index."
+    )
+    embedder: str = Field(
+        default="onnx:all-MiniLM-L6-v2",
+        description="Which model embeds: onnx:all-MiniLM-L6-v2, sentence-transformers:NAME, hash:N.",
+    )
+    model_dir: Path | None = Field(default=None, description="Where exported models are cached.")
+    threads: int | None = Field(default=None, ge=1, description="Threads of the embedder.")
+    exact_limit: int = Field(
+        default=20_000,
+        ge=0,
+        description="Search exactly while at most this many chunks are visible to the caller.",
+    )
+    candidates: int = Field(default=64, ge=1, le=1_000, description="Candidates per search leg.")
+    max_visible_acls: int = Field(
+        default=10_000,
+        ge=1,
+        description="A caller who sees more ACLs is refused with an error, never cut off.",
+    )
+    trust_policy: TrustPolicy = Field(
+        default=TrustPolicy.FLAG,
+        description="What happens to injected instructions: flag, redact (the span), withhold.",
+    )
+    min_relevance: float = Field(
+        default=0.5, ge=0, le=1, description="Evidence less likely relevant than this is left out."
+    )
+    index_idle_seconds: float = Field(
+        default=300, gt=0, description="The index process ends after this long without clients."
+    )
+    host: str = Field(default="127.0.0.1", description="Address that serve binds to.")
+    port: int = Field(default=8321, ge=0, le=65535, description="Port that serve binds to.")
+    public_url: str | None = Field(
+        default=None, description="URL under which agents reach the service (MCP audience)."
+    )
+    token: str | None = Field(
+        default=None, description="Bearer token of `clearance mcp` over stdio.", repr=False
+    )
+
+    @property
+    def catalogue_url(self) -> str:
+        """The SQLAlchemy URL of the catalogue."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'catalogue.sqlite'}"
