@@ -12,6 +12,7 @@ inside a write transaction is never based on a snapshot that another writer has 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,13 @@ def _guard_statement(state: ORMExecuteState) -> None:
     tenant = state.session.info.get(_TENANT)
     if tenant is None:
         raise TenantGuardError("a statement on tenant rows needs a session opened for a tenant")
+    if state.is_insert:
+        # A bulk insert has no rows to filter; its values must name the session's tenant.
+        given = state.parameters or []
+        rows = [given] if isinstance(given, Mapping) else given
+        if any(row.get(_TENANT) != tenant for row in rows):
+            raise TenantGuardError("a row of another tenant was about to be inserted")
+        return
     state.statement = state.statement.options(
         with_loader_criteria(
             TenantScoped,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from verifier.policy import TrustPolicy
 
 
@@ -35,7 +34,7 @@ class Settings(BaseSettings):
     )
     embedder: str = Field(
         default="onnx:all-MiniLM-L6-v2",
-        description="Which model embeds: onnx:all-MiniLM-L6-v2, sentence-transformers:NAME, hash:N.",
+        description="onnx:all-MiniLM-L6-v2, sentence-transformers:NAME or hash:N (tests).",
     )
     model_dir: Path | None = Field(default=None, description="Where exported models are cached.")
     threads: int | None = Field(default=None, ge=1, description="Threads of the embedder.")

@@ -1,0 +1,90 @@
+"""A cache in front of :func:`acl.resolve.resolve`, which stays the only decision.
+
+A scope is kept per caller and used only while the tenant's ``acl_version`` is the one it was made
+from and nothing it rests on has expired; a query therefore costs one indexed read when nothing
+changed, and a revocation that has returned is seen by the very next query. The view beside it is
+kept while ``content_version`` stands still.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from acl.errors import NotFoundError, TenantDisabledError
+from acl.models import Tenant
+from acl.resolve import DEFAULT_MAX_ACLS, resolve
+from acl.view import View, view_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from acl.caller import Caller
+    from acl.scope import AccessScope
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A scope, what it covers, and the content version that was true of."""
+
+    scope: AccessScope
+    view: View
+    content_version: int
+
+
+class Resolver:
+    """Resolves callers, remembering the latest result of each. Thread-safe.
+
+    Args:
+        secret: keys the view digest.
+        max_acls: see :func:`acl.resolve.resolve`.
+        size: how many callers are remembered.
+    """
+
+    def __init__(
+        self, secret: bytes, *, max_acls: int = DEFAULT_MAX_ACLS, size: int = 4_096
+    ) -> None:
+        self._secret = secret
+        self._max_acls = max_acls
+        self._size = size
+        self._known: OrderedDict[Caller, Resolved] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def resolve(self, session: Session, caller: Caller, *, now: datetime) -> Resolved:
+        """The caller's scope and view at ``now``, in the snapshot of ``session``.
+
+        Raises:
+            NotFoundError, TenantDisabledError, ScopeTooLargeError: as ``acl.resolve.resolve``.
+        """
+        versions = session.execute(
+            select(Tenant.enabled, Tenant.acl_version, Tenant.content_version).where(
+                Tenant.name == caller.tenant
+            )
+        ).first()
+        if versions is None:
+            raise NotFoundError(f"tenant {caller.tenant!r} does not exist")
+        if not versions.enabled:
+            raise TenantDisabledError("this tenant is disabled")
+        with self._lock:
+            known = self._known.get(caller)
+        scope = None
+        if known is not None and known.scope.acl_version == versions.acl_version:
+            scope = None if known.scope.expired(now) else known.scope
+            if scope is not None and known.content_version == versions.content_version:
+                return known
+        if scope is None:
+            scope = resolve(session, caller, now=now, max_acls=self._max_acls)
+        view = view_of(session, scope, secret=self._secret)
+        fresh = Resolved(scope, view, versions.content_version)
+        with self._lock:
+            self._known[caller] = fresh
+            self._known.move_to_end(caller)
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
+        return fresh

@@ -1,0 +1,97 @@
+"""Stamping: a source's ACLs become ACL objects of the catalogue, and each item gets one id.
+
+A document without an ACL is refused here, and reported; there is no default that would open it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from acl.directory import bump_acl_version, put_acl
+from acl.entries import AclEntry, Effect
+from acl.models import AclRow
+from acl.principal import Principal
+from ingestion.documents import SourceFailure
+from ingestion.models import ChunkRow, DocumentRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from ingestion.documents import AclSpec, SourceItem
+
+
+def store_acls(
+    session: Session,
+    tenant: str,
+    specs: Iterable[AclSpec],
+    *,
+    secret: bytes,
+    source: str,
+    now: datetime,
+) -> dict[str, str]:
+    """Create or update the source's ACLs, parents first. Returns ids by name."""
+    ids = {}
+    for spec in specs:
+        entries = [
+            AclEntry(Effect(entry.effect), Principal.parse(entry.principal), entry.expires_at)
+            for entry in spec.entries
+        ]
+        ids[spec.name], _ = put_acl(
+            session,
+            tenant,
+            spec.name,
+            secret=secret,
+            parent=spec.parent,
+            inherit=spec.inherit,
+            entries=entries,
+            managed_by=source,
+            now=now,
+        )
+    return ids
+
+
+def drop_unused_acls(session: Session, tenant: str, source: str, keep: Iterable[str]) -> int:
+    """Remove ACLs this source no longer states, once nothing is stored under them."""
+    kept = set(keep)
+    rows = session.scalars(
+        select(AclRow).where(AclRow.tenant == tenant, AclRow.managed_by == source)
+    ).all()
+    parents = set(session.scalars(select(AclRow.parent_id).where(AclRow.tenant == tenant)))
+    dropped = 0
+    for row in rows:
+        if row.id not in kept and row.id not in parents and not _in_use(session, tenant, row.id):
+            session.delete(row)
+            dropped += 1
+    if dropped:
+        session.flush()
+        bump_acl_version(session, tenant)
+    return dropped
+
+
+def stamp(item: SourceItem, acl_ids: Mapping[str, str]) -> str | SourceFailure:
+    """The ACL id of an item, or the refusal of an unlabelled one."""
+    acl_id = None if item.acl is None else acl_ids.get(item.acl)
+    if acl_id is not None:
+        return acl_id
+    return SourceFailure(
+        item.external_id,
+        "acl_missing",
+        "no ACL covers this document, so it is not indexed: add an .acl.yaml to its folder or "
+        "pass --allow",
+    )
+
+
+def _in_use(session: Session, tenant: str, acl_id: str) -> bool:
+
+    for model in (DocumentRow, ChunkRow):
+        found = session.scalar(
+            select(model.tenant).where(model.tenant == tenant, model.acl_id == acl_id).limit(1)
+        )
+        if found is not None:
+            return True
+    return False

@@ -1,0 +1,288 @@
+"""Generations: which build of the index is served, and building another beside it.
+
+No query ever mixes two generations, and no vectors of two models meet in one. Exactly one
+generation is active; the first is made when something is first ingested.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from acl.models import AclRow, Tenant
+from ingestion.errors import EmbeddingError
+from ingestion.index.lexical import encode_document
+from ingestion.index.port import Point
+from ingestion.lock import exclusive
+from ingestion.models import (
+    ChunkRow,
+    ChunkState,
+    DocumentRow,
+    GenerationRow,
+    GenerationState,
+    OccurrenceRow,
+    VersionRow,
+)
+from ingestion.occurrences import occurrence_values, row_hash
+from ingestion.plan import chunk_id
+from ingestion.prepare import Prepared, cut, unpack
+from ingestion.recovery import recover
+from ingestion.vectors import vectors_for
+from verifier.sanitise import SANITISER_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy.orm import Session
+
+    from acl.orm import Database
+    from ingestion.context import IngestContext
+
+_DOCUMENTS = 32
+
+
+def current_generation(database: Database) -> GenerationRow | None:
+    """The active generation, or None while nothing was ever ingested."""
+    with database.unguarded("generations belong to no tenant") as session:
+        row = session.scalar(
+            select(GenerationRow).where(GenerationRow.state == GenerationState.ACTIVE.value)
+        )
+        if row is not None:
+            session.expunge(row)
+        return row
+
+
+def active_generation(context: IngestContext) -> str:
+    """The id of the active generation, made now if there is none.
+
+    Raises:
+        EmbeddingError: the configured embedder is not the one that made the vectors.
+    """
+    row = current_generation(context.database)
+    if row is None:
+        with exclusive(context.lock_path):
+            row = current_generation(context.database) or _create(
+                context, "g1", GenerationState.ACTIVE
+            )
+    if row.fingerprint != context.embedder.fingerprint:
+        raise EmbeddingError(
+            f"the index was built with {row.embedder}, but the configured embedder is "
+            f"{context.embedder.name}: set CLEARANCE_EMBEDDER back, or run "
+            "'clearance reindex --full' to rebuild the index with the new one"
+        )
+    return row.id
+
+
+def rebuild(context: IngestContext, on_progress: Callable[[int, int], None] | None = None) -> str:
+    """Build the index anew from the catalogue alone, beside the active one; then switch.
+
+    Queries go on against the active generation until one transaction makes the new one active.
+    Ingestion waits meanwhile. A rebuild that dies leaves the active generation as it was.
+
+    Returns:
+        The id of the generation now active.
+    """
+    with exclusive(context.lock_path):
+        recover(context)
+        old = current_generation(context.database)
+        new = _create(context, _next_id(context), GenerationState.BUILDING).id
+        tenants = _tenants(context)
+        total = sum(len(_live_documents(context, tenant)) for tenant in tenants)
+        done = 0
+        for tenant in tenants:
+            documents = _live_documents(context, tenant)
+            for first in range(0, len(documents), _DOCUMENTS):
+                batch = documents[first : first + _DOCUMENTS]
+                _build(context, tenant, new, batch)
+                done += len(batch)
+                if on_progress is not None:
+                    on_progress(done, total)
+        context.index(new).flush()
+        _switch(context, None if old is None else old.id, new, tenants)
+        if old is not None:
+            context.host.drop(old.id)
+    return new
+
+
+def _next_id(context: IngestContext) -> str:
+    """A fresh id; leftovers of builds that died are removed on the way."""
+    with context.database.unguarded("generations belong to no tenant") as session:
+        rows = session.scalars(select(GenerationRow)).all()
+        ids = [row.id for row in rows]
+        dead = [row.id for row in rows if row.state != GenerationState.ACTIVE.value]
+    for ident in dead:
+        context.host.drop(ident)
+        with context.database.unguarded("dropping a dead generation", writable=True) as session:
+            _forget(session, ident)
+    return f"g{max((int(ident[1:]) for ident in ids), default=0) + 1}"
+
+
+def _create(context: IngestContext, ident: str, state: GenerationState) -> GenerationRow:
+    row = GenerationRow(
+        id=ident,
+        state=state.value,
+        embedder=context.embedder.name,
+        fingerprint=context.embedder.fingerprint,
+        dimensions=context.embedder.dimensions,
+        chunker=context.chunker().version,
+        sanitiser=SANITISER_VERSION,
+        created_at=context.clock(),
+    )
+    with context.database.unguarded("generations belong to no tenant", writable=True) as session:
+        session.add(row)
+        session.flush()
+        session.expunge(row)
+    return row
+
+
+def _tenants(context: IngestContext) -> list[str]:
+    with context.database.unguarded("a generation covers every tenant") as session:
+        return list(session.scalars(select(Tenant.name).order_by(Tenant.name)))
+
+
+def _live_documents(context: IngestContext, tenant: str) -> list[str]:
+    with context.database.read(tenant) as session:
+        return list(
+            session.scalars(
+                select(DocumentRow.id)
+                .where(DocumentRow.tenant == tenant, DocumentRow.deleted_at.is_(None))
+                .order_by(DocumentRow.id)
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rebuilt:
+    """A stored document cut anew."""
+
+    document: DocumentRow
+    prepared: Prepared
+
+
+def _extractions(context: IngestContext, tenant: str, documents: list[str]) -> Iterator[_Rebuilt]:
+    chunker = context.chunker()
+    with context.database.read(tenant) as session:
+        rows = session.execute(
+            select(DocumentRow, VersionRow.extraction)
+            .join(
+                VersionRow,
+                (VersionRow.tenant == DocumentRow.tenant)
+                & (VersionRow.document_id == DocumentRow.id)
+                & (VersionRow.number == DocumentRow.version),
+            )
+            .where(DocumentRow.tenant == tenant, DocumentRow.id.in_(documents))
+        ).all()
+        for document, extraction in rows:
+            session.expunge(document)
+            yield _Rebuilt(document, cut(unpack(extraction), chunker))
+
+
+def _build(context: IngestContext, tenant: str, generation: str, documents: list[str]) -> None:
+    """Chunk, embed and index some stored documents into a generation that nobody reads yet."""
+    rebuilt = list(_extractions(context, tenant, documents))
+    vectors = vectors_for(
+        context, tenant, [c for r in rebuilt for c in r.prepared.chunks], locked=True
+    )
+    chunks: dict[str, dict[str, object]] = {}
+    points: dict[str, Point] = {}
+    occurrences: list[dict[str, object]] = []
+    for item in rebuilt:
+        acl = item.document.acl_id
+        for ordinal, chunk in enumerate(item.prepared.chunks):
+            ident = chunk_id(context.secret, tenant, acl, chunk.embedded_sha)
+            occurrences.append(
+                occurrence_values(
+                    tenant, generation, item.document, ident, ordinal=ordinal, chunk=chunk
+                )
+            )
+            chunks[ident] = {
+                "tenant": tenant,
+                "generation": generation,
+                "id": ident,
+                "acl_id": acl,
+                "state": ChunkState.LIVE.value,
+                "embedded_sha": chunk.embedded_sha,
+                "heading_path": "\n".join(chunk.heading_path),
+                "text": chunk.text,
+                "tokens": context.embedder.count_tokens(chunk.text),
+            }
+            earlier = points.get(ident)
+            points[ident] = Point(
+                id=ident,
+                tenant=tenant,
+                acl=acl,
+                sources=tuple(
+                    sorted({item.document.source, *(earlier.sources if earlier else ())})
+                ),
+                media_type=item.document.media_type,
+                dense=vectors[chunk.embedded_sha],
+                sparse=encode_document(chunk.embedded),
+            )
+    with context.database.write(tenant) as session:
+        held = set(
+            session.scalars(
+                select(ChunkRow.id).where(
+                    ChunkRow.tenant == tenant,
+                    ChunkRow.generation == generation,
+                    ChunkRow.id.in_(list(chunks)),
+                )
+            )
+        )
+        fresh = [values for ident, values in chunks.items() if ident not in held]
+        if fresh:
+            session.execute(insert(ChunkRow), fresh)
+        if occurrences:
+            session.execute(insert(OccurrenceRow), occurrences)
+    context.index(generation).upsert(list(points.values()))
+
+
+def _switch(context: IngestContext, old: str | None, new: str, tenants: list[str]) -> None:
+    """One transaction: the new generation is active, ACL counters are its own, the old is gone."""
+    with context.database.unguarded("a generation covers every tenant", writable=True) as session:
+        for tenant in tenants:
+            _recount(session, tenant, new, context.secret)
+        session.execute(update(Tenant).values(content_version=Tenant.content_version + 1))
+        if old is not None:
+            _forget(session, old)
+        session.execute(
+            update(GenerationRow)
+            .where(GenerationRow.id == new)
+            .values(state=GenerationState.ACTIVE.value)
+        )
+
+
+def _forget(session: Session, generation: str) -> None:
+    for model in (OccurrenceRow, ChunkRow):
+        session.execute(delete(model).where(model.generation == generation))
+    session.execute(delete(GenerationRow).where(GenerationRow.id == generation))
+
+
+def _recount(session: Session, tenant: str, generation: str, secret: bytes) -> None:
+    counts: dict[str, int] = defaultdict(int)
+    hashes: dict[str, int] = defaultdict(int)
+    acl_of = {}
+    for ident, acl_id in session.execute(
+        select(ChunkRow.id, ChunkRow.acl_id).where(
+            ChunkRow.tenant == tenant, ChunkRow.generation == generation
+        )
+    ):
+        counts[acl_id] += 1
+        acl_of[ident] = acl_id
+    pairs = session.execute(
+        select(OccurrenceRow, DocumentRow)
+        .join(
+            DocumentRow,
+            (DocumentRow.tenant == OccurrenceRow.tenant)
+            & (DocumentRow.id == OccurrenceRow.document_id),
+        )
+        .where(OccurrenceRow.tenant == tenant, OccurrenceRow.generation == generation)
+        .execution_options(yield_per=1_000)
+    )
+    for row, document in pairs:
+        hashes[acl_of[row.chunk_id]] += row_hash(secret, row, document)
+    for acl in session.scalars(select(AclRow).where(AclRow.tenant == tenant)):
+        acl.live_chunks = counts.get(acl.id, 0)
+        acl.content_hash = (hashes.get(acl.id, 0) % (1 << 256)).to_bytes(32, "big")

@@ -1,0 +1,241 @@
+"""The mark: the one transaction in which a batch becomes visible."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select, update
+
+from acl import digest
+from acl.models import AclRow, Tenant
+from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow, VersionRow
+from ingestion.occurrences import occurrence_values, row_hash
+from ingestion.prepare import pack
+from verifier.sanitise import SANITISER_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from ingestion.plan import Upsert
+    from ingestion.writer import Batch
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Chunks left without an occurrence, and chunks that lost one but live on."""
+
+    orphans: frozenset[str]
+    released: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What happens to one ACL: chunks more or fewer, occurrence hashes added and removed."""
+
+    chunks: int = 0
+    hash_delta: int = 0
+
+
+def mark(
+    session: Session, batch: Batch, *, generation: str, secret: bytes, now: datetime
+) -> Outcome:
+    """Make versions, occurrences, chunk states, ACL content hashes and tombstones agree."""
+    tenant = batch.tenant
+    ids = [up.document_id for up in batch.upserts] + list(batch.deletions)
+    documents = {row.id: row for row in _documents(session, tenant, ids)}
+    removed = _take_occurrences(session, tenant, generation, ids)
+    hashes: dict[str, int] = defaultdict(int)
+    acl_of = _acls_of(session, tenant, generation, {row.chunk_id for row in removed})
+    for row in removed:
+        hashes[acl_of[row.chunk_id]] -= row_hash(secret, row, documents[row.document_id])
+    for ident in batch.deletions:
+        documents[ident].deleted_at = now
+    for up in batch.upserts:
+        document = _upsert_document(session, batch, up, documents.get(up.document_id), now=now)
+        documents[document.id] = document
+    session.flush()
+    added = [
+        occurrence_values(
+            tenant, generation, documents[up.document_id], ident, ordinal=ordinal, chunk=chunk
+        )
+        for up in batch.upserts
+        for ordinal, (ident, chunk) in enumerate(up.chunks())
+    ]
+    if added:
+        session.execute(insert(OccurrenceRow), added)
+    for values in added:
+        row = OccurrenceRow(**values)
+        up_acl = documents[row.document_id].acl_id
+        hashes[up_acl] += row_hash(secret, row, documents[row.document_id])
+    counts, orphans, released = _settle_chunks(
+        session,
+        tenant,
+        generation,
+        gained={ident for up in batch.upserts for ident in up.chunk_ids},
+        lost={row.chunk_id for row in removed},
+    )
+    changes = {acl: _Change(counts.get(acl, 0), hashes.get(acl, 0)) for acl in {*counts, *hashes}}
+    _change_acls(session, tenant, changes)
+    session.execute(
+        update(Tenant)
+        .where(Tenant.name == tenant)
+        .values(content_version=Tenant.content_version + 1)
+    )
+    return Outcome(frozenset(orphans), frozenset(released))
+
+
+def _documents(session: Session, tenant: str, ids: Sequence[str]) -> Iterable[DocumentRow]:
+    for first in range(0, len(ids), _BATCH):
+        yield from session.scalars(
+            select(DocumentRow).where(
+                DocumentRow.tenant == tenant, DocumentRow.id.in_(ids[first : first + _BATCH])
+            )
+        )
+
+
+def _take_occurrences(
+    session: Session, tenant: str, generation: str, documents: Sequence[str]
+) -> list[OccurrenceRow]:
+    """Remove and return every occurrence of the documents."""
+    taken: list[OccurrenceRow] = []
+    for first in range(0, len(documents), _BATCH):
+        where = (
+            OccurrenceRow.tenant == tenant,
+            OccurrenceRow.generation == generation,
+            OccurrenceRow.document_id.in_(documents[first : first + _BATCH]),
+        )
+        taken.extend(session.scalars(select(OccurrenceRow).where(*where)))
+        session.execute(
+            delete(OccurrenceRow).where(*where).execution_options(synchronize_session=False)
+        )
+    for row in taken:
+        session.expunge(row)
+    return taken
+
+
+def _acls_of(
+    session: Session, tenant: str, generation: str, chunks: Iterable[str]
+) -> dict[str, str]:
+    ids = sorted(chunks)
+    found: dict[str, str] = {}
+    for first in range(0, len(ids), _BATCH):
+        rows = session.execute(
+            select(ChunkRow.id, ChunkRow.acl_id).where(
+                ChunkRow.tenant == tenant,
+                ChunkRow.generation == generation,
+                ChunkRow.id.in_(ids[first : first + _BATCH]),
+            )
+        )
+        found.update((ident, acl_id) for ident, acl_id in rows)
+    return found
+
+
+def _upsert_document(
+    session: Session, batch: Batch, up: Upsert, row: DocumentRow | None, *, now: datetime
+) -> DocumentRow:
+    parsed = up.prepared.parsed
+    if row is None:
+        row = DocumentRow(
+            tenant=batch.tenant,
+            id=up.document_id,
+            source=batch.source,
+            external_id=up.item.external_id,
+            version=0,
+        )
+        session.add(row)
+    row.title = up.item.title or parsed.title or up.item.external_id.rsplit("/", 1)[-1]
+    row.uri = up.item.uri
+    row.media_type = parsed.media_type
+    row.acl_id = up.acl_id
+    row.checked_at = now
+    row.modified_at = up.item.modified_at
+    row.deleted_at = None
+    held = None
+    if row.version:
+        held = session.get(VersionRow, (batch.tenant, row.id, row.version))
+    if held is None or _made_of(held) != (up.source_sha256, parsed.parser, SANITISER_VERSION):
+        row.version += 1
+        session.add(
+            VersionRow(
+                tenant=batch.tenant,
+                document_id=row.id,
+                number=row.version,
+                source_sha256=up.source_sha256,
+                text_sha256=up.prepared.text_sha256,
+                extraction=pack(parsed),
+                parser=parsed.parser,
+                sanitiser=SANITISER_VERSION,
+                modified_at=up.item.modified_at,
+                recorded_at=now,
+            )
+        )
+    return row
+
+
+def _made_of(version: VersionRow) -> tuple[str, str, str]:
+    return version.source_sha256, version.parser, version.sanitiser
+
+
+def _settle_chunks(
+    session: Session, tenant: str, generation: str, *, gained: set[str], lost: set[str]
+) -> tuple[dict[str, int], set[str], set[str]]:
+    """Pending chunks that gained an occurrence go live; chunks that lost their last one, go.
+
+    Returns:
+        Change of the number of live chunks by ACL, the orphans, and the lost that live on.
+    """
+    touched = sorted(gained | lost)
+    occurring: set[str] = set()
+    counts: dict[str, int] = defaultdict(int)
+    orphans: set[str] = set()
+    for first in range(0, len(touched), _BATCH):
+        ids = touched[first : first + _BATCH]
+        where = (ChunkRow.tenant == tenant, ChunkRow.generation == generation)
+        occurring.update(
+            session.scalars(
+                select(OccurrenceRow.chunk_id)
+                .where(
+                    OccurrenceRow.tenant == tenant,
+                    OccurrenceRow.generation == generation,
+                    OccurrenceRow.chunk_id.in_(ids),
+                )
+                .distinct()
+            )
+        )
+        rows = session.execute(
+            select(ChunkRow.id, ChunkRow.acl_id, ChunkRow.state).where(*where, ChunkRow.id.in_(ids))
+        ).all()
+        alive = [r.id for r in rows if r.id in occurring and r.state == ChunkState.PENDING]
+        gone = [r.id for r in rows if r.id not in occurring]
+        for row in rows:
+            if row.id not in occurring:
+                counts[row.acl_id] -= row.state == ChunkState.LIVE
+            elif row.state == ChunkState.PENDING:
+                counts[row.acl_id] += 1
+        for state, changed in ((ChunkState.LIVE, alive), (ChunkState.DELETING, gone)):
+            if changed:
+                session.execute(
+                    update(ChunkRow)
+                    .where(*where, ChunkRow.id.in_(changed))
+                    .values(state=state.value)
+                    .execution_options(synchronize_session=False)
+                )
+        orphans.update(gone)
+    return counts, orphans, lost - orphans
+
+
+def _change_acls(session: Session, tenant: str, changes: dict[str, _Change]) -> None:
+    """Bring each ACL's counters up to date; the hash is a sum, so the order does not matter."""
+    for acl_id, change in sorted(changes.items()):
+        row = session.get_one(AclRow, (tenant, acl_id))
+        row.live_chunks += change.chunks
+        delta = (change.hash_delta % (1 << 256)).to_bytes(32, "big")
+        row.content_hash = digest.add(row.content_hash, delta)
+    session.flush()

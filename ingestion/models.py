@@ -1,0 +1,196 @@
+"""Tables of the catalogue: what was ingested, from where, and how current it is.
+
+Chunk states: ``pending`` (written down, perhaps in the index, not yet served), ``live``, and
+``deleting`` (no longer served, perhaps still in the index). Only ``live`` chunks of the active
+generation can be served, so a crash between the catalogue and the index never shows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from acl.orm import Base, TenantScoped
+
+
+class ChunkState(StrEnum):
+    """Where a chunk stands between the catalogue and the index."""
+
+    PENDING = "pending"
+    LIVE = "live"
+    DELETING = "deleting"
+
+
+class OnStale(StrEnum):
+    """What happens to evidence of a source past its SLA."""
+
+    FLAG = "flag"
+    EXCLUDE = "exclude"
+
+
+class GenerationState(StrEnum):
+    """Where a build of the index stands. Exactly one generation is active."""
+
+    BUILDING = "building"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
+class GenerationRow(Base):
+    """One build of the index: what made its vectors and its cuts."""
+
+    __tablename__ = "generation"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    embedder: Mapped[str]
+    fingerprint: Mapped[str]
+    dimensions: Mapped[int]
+    chunker: Mapped[str]
+    sanitiser: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class SourceRow(TenantScoped, Base):
+    """A configured origin of documents, its SLA, and how its last run went."""
+
+    __tablename__ = "source"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    config: Mapped[str] = mapped_column(default="{}")
+    max_age_seconds: Mapped[int | None]
+    acl_max_age_seconds: Mapped[int | None]
+    on_stale: Mapped[str] = mapped_column(default=OnStale.FLAG.value)
+    created_at: Mapped[datetime]
+    last_attempt_at: Mapped[datetime | None]
+    last_success_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class DocumentRow(TenantScoped, Base):
+    """A document. ``deleted_at`` is its tombstone: set first, and final for what was deleted."""
+
+    __tablename__ = "document"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    external_id: Mapped[str]
+    title: Mapped[str]
+    uri: Mapped[str]
+    media_type: Mapped[str]
+    acl_id: Mapped[str]
+    version: Mapped[int]
+    checked_at: Mapped[datetime]
+    modified_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "source"], ["source.tenant", "source.name"]),
+        ForeignKeyConstraint(["tenant", "acl_id"], ["acl.tenant", "acl.id"]),
+        Index("uq_document_external_id", "tenant", "source", "external_id", unique=True),
+        Index("ix_document_acl", "tenant", "acl_id"),
+    )
+
+
+class VersionRow(TenantScoped, Base):
+    """One version of a document: the extracted text that citations point into.
+
+    ``extraction`` is the parser's whole output, compressed; ``parser`` and ``sanitiser`` say what
+    made it, so that an upgrade of either is noticed as a change.
+    """
+
+    __tablename__ = "document_version"
+
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    source_sha256: Mapped[str]
+    text_sha256: Mapped[str]
+    extraction: Mapped[bytes] = mapped_column(LargeBinary)
+    parser: Mapped[str]
+    sanitiser: Mapped[str]
+    modified_at: Mapped[datetime | None]
+    recorded_at: Mapped[datetime]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "document_id"], ["document.tenant", "document.id"]),
+    )
+
+
+class ChunkRow(TenantScoped, Base):
+    """Identical embedded text under one ACL: the unit of the index. Its id is the point's id."""
+
+    __tablename__ = "chunk"
+
+    generation: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    acl_id: Mapped[str]
+    state: Mapped[str]
+    embedded_sha: Mapped[str]
+    heading_path: Mapped[str]
+    text: Mapped[str]
+    tokens: Mapped[int]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "acl_id"], ["acl.tenant", "acl.id"]),
+        Index("ix_chunk_acl", "tenant", "generation", "acl_id"),
+        # Small: only what is in flight. Read by every query, so that it costs nothing.
+        Index(
+            "ix_chunk_in_flight",
+            "tenant",
+            "generation",
+            "acl_id",
+            sqlite_where=text("state <> 'live'"),
+            postgresql_where=text("state <> 'live'"),
+        ),
+        CheckConstraint("state IN ('pending', 'live', 'deleting')", name="ck_chunk_state"),
+    )
+
+
+class OccurrenceRow(TenantScoped, Base):
+    """One place where a chunk stands: a span of a document version's extracted text."""
+
+    __tablename__ = "occurrence"
+
+    generation: Mapped[str] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    chunk_id: Mapped[str]
+    start: Mapped[int]
+    end: Mapped[int]
+    page: Mapped[int | None]
+    text_sha256: Mapped[str]
+    offsets: Mapped[bytes] = mapped_column(LargeBinary)
+    findings: Mapped[str]
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "document_id"], ["document.tenant", "document.id"]),
+        Index("ix_occurrence_chunk", "tenant", "generation", "chunk_id"),
+    )
+
+
+class EmbeddingRow(TenantScoped, Base):
+    """A vector by what was embedded and by what: equal text is embedded once per tenant."""
+
+    __tablename__ = "embedding"
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    sha: Mapped[str] = mapped_column(primary_key=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class RunRow(TenantScoped, Base):
+    """One ingest run and its report."""
+
+    __tablename__ = "run"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    status: Mapped[str]
+    report: Mapped[str]

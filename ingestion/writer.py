@@ -1,0 +1,176 @@
+"""Writing one batch: catalogue (intent), index, catalogue (mark), index clean-up.
+
+1. Vectors that are missing are made, outside every lock.
+2. Under the writer lock, whatever a dead predecessor left in flight is recovered.
+3. *Intent*: new chunks are written down as ``pending``. They cannot be served.
+4. *Index*: their points are upserted, durably.
+5. *Mark*: one transaction makes versions, occurrences, ACLs, chunk states and ACL content hashes
+   agree. It is the only moment at which anything changes for a reader, so a document that moves to
+   another ACL is never visible under both, nor under neither.
+6. *Clean-up*: chunks without an occurrence, now ``deleting``, leave the index, then the catalogue.
+
+Dying between any two steps leaves either a batch that never happened or one that did, and in both
+cases ids in flight that the next writer removes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select
+
+from ingestion.index.lexical import encode_document
+from ingestion.index.port import Point
+from ingestion.lock import exclusive
+from ingestion.mark import mark
+from ingestion.models import ChunkRow, ChunkState, OccurrenceRow
+from ingestion.models import DocumentRow as Doc
+from ingestion.recovery import recover, remove
+from ingestion.vectors import vectors_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingestion.context import IngestContext
+    from ingestion.plan import Upsert
+    from ingestion.prepare import PreparedChunk
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How many chunks a batch added, removed, and found already there."""
+
+    chunks_added: int = 0
+    chunks_removed: int = 0
+    chunks_deduplicated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes of one source: documents to upsert, and ids of documents to delete."""
+
+    tenant: str
+    source: str
+    upserts: tuple[Upsert, ...] = ()
+    deletions: tuple[str, ...] = field(default=())
+
+
+def write(context: IngestContext, generation: str, batch: Batch) -> BatchResult:
+    """Apply a batch. When this returns, it is durable and every next query sees it."""
+    wanted = {ident: (up, chunk) for up in batch.upserts for ident, chunk in up.chunks()}
+    vectors = vectors_for(context, batch.tenant, [chunk for _, chunk in wanted.values()])
+    with exclusive(context.lock_path):
+        recover(context)
+        known = _known(context, batch.tenant, generation, list(wanted))
+        new = {ident: pair for ident, pair in wanted.items() if ident not in known}
+        _intend(context, batch.tenant, generation, new)
+        index = context.index(generation)
+        index.upsert(
+            [
+                Point(
+                    id=ident,
+                    tenant=batch.tenant,
+                    acl=up.acl_id,
+                    sources=(batch.source,),
+                    media_type=up.prepared.parsed.media_type,
+                    dense=vectors[chunk.embedded_sha],
+                    sparse=encode_document(chunk.embedded),
+                )
+                for ident, (up, chunk) in new.items()
+            ]
+        )
+        # A chunk that is already there may be new to this source. Widening the payload first can
+        # only cost a candidate that the catalogue then refuses; narrowing waits for the mark.
+        widened = {
+            ident: tuple(sorted({*sources, batch.source}))
+            for ident, sources in known.items()
+            if batch.source not in sources
+        }
+        if widened:
+            index.set_sources(widened)
+        with context.database.write(batch.tenant) as session:
+            outcome = mark(
+                session, batch, generation=generation, secret=context.secret, now=context.clock()
+            )
+        remove(context, batch.tenant, generation, sorted(outcome.orphans))
+        narrowed = _sources(context, batch.tenant, generation, sorted(outcome.released))
+        if narrowed:
+            index.set_sources(narrowed)
+    occurrences = sum(len(up.chunk_ids) for up in batch.upserts)
+    return BatchResult(len(new), len(outcome.orphans), occurrences - len(new))
+
+
+def _known(
+    context: IngestContext, tenant: str, generation: str, ids: Sequence[str]
+) -> dict[str, frozenset[str]]:
+    """Chunks already live, with the sources they occur in."""
+    known: set[str] = set()
+    with context.database.read(tenant) as session:
+        for first in range(0, len(ids), _BATCH):
+            known.update(
+                session.scalars(
+                    select(ChunkRow.id).where(
+                        ChunkRow.tenant == tenant,
+                        ChunkRow.generation == generation,
+                        ChunkRow.id.in_(ids[first : first + _BATCH]),
+                        ChunkRow.state == ChunkState.LIVE.value,
+                    )
+                )
+            )
+    sources = _sources(context, tenant, generation, sorted(known))
+    return {ident: frozenset(sources.get(ident, ())) for ident in known}
+
+
+def _sources(
+    context: IngestContext, tenant: str, generation: str, ids: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The sources each chunk occurs in, by the catalogue."""
+    found: dict[str, set[str]] = {}
+    with context.database.read(tenant) as session:
+        for first in range(0, len(ids), _BATCH):
+            rows = session.execute(
+                select(OccurrenceRow.chunk_id, Doc.source)
+                .join(
+                    Doc,
+                    (Doc.tenant == OccurrenceRow.tenant) & (Doc.id == OccurrenceRow.document_id),
+                )
+                .where(
+                    OccurrenceRow.tenant == tenant,
+                    OccurrenceRow.generation == generation,
+                    OccurrenceRow.chunk_id.in_(ids[first : first + _BATCH]),
+                )
+                .distinct()
+            )
+            for ident, source in rows:
+                found.setdefault(ident, set()).add(source)
+    return {ident: tuple(sorted(sources)) for ident, sources in found.items()}
+
+
+def _intend(
+    context: IngestContext,
+    tenant: str,
+    generation: str,
+    new: dict[str, tuple[Upsert, PreparedChunk]],
+) -> None:
+    """Write new chunks down as pending."""
+    if not new:
+        return
+    rows = [
+        {
+            "tenant": tenant,
+            "generation": generation,
+            "id": ident,
+            "acl_id": up.acl_id,
+            "state": ChunkState.PENDING.value,
+            "embedded_sha": chunk.embedded_sha,
+            "heading_path": "\n".join(chunk.heading_path),
+            "text": chunk.text,
+            "tokens": context.embedder.count_tokens(chunk.text),
+        }
+        for ident, (up, chunk) in new.items()
+    ]
+    with context.database.write(tenant) as session:
+        session.execute(insert(ChunkRow), rows)

@@ -1,0 +1,58 @@
+"""Tables of what was retrieved: figures for analysts, never content or query text.
+
+Who asked and what was asked are kept as keyed digests, so that records can be grouped without
+telling either.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from acl.orm import Base, TenantScoped
+
+
+class RetrievalRow(TenantScoped, Base):
+    """One answered query."""
+
+    __tablename__ = "retrieval_record"
+
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    caller_digest: Mapped[str]
+    query_digest: Mapped[str]
+    view: Mapped[str]
+    status: Mapped[str]
+    action: Mapped[str]
+    reasons: Mapped[str]
+    mode: Mapped[str]
+    exactness: Mapped[str]
+    evidence: Mapped[int]
+    best_relevance: Mapped[float | None]
+    duplicates_collapsed: Mapped[int]
+    conflicts: Mapped[int]
+    evidence_tokens: Mapped[int]
+    latency_ms: Mapped[float]
+    generation: Mapped[str]
+
+    __table_args__ = (Index("ix_retrieval_record_at", "tenant", "at"),)
+
+
+class EvidenceRecordRow(TenantScoped, Base):
+    """One piece of evidence of one answered query."""
+
+    __tablename__ = "evidence_record"
+
+    request_id: Mapped[str] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    chunk_id: Mapped[str]
+    document_id: Mapped[str]
+    version: Mapped[int]
+    source: Mapped[str]
+    relevance: Mapped[float]
+    age_seconds: Mapped[int]
+    freshness: Mapped[str]
+    verdict: Mapped[str]
+    findings: Mapped[int]
