@@ -22,6 +22,16 @@ _MARKS = (
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\b\x1b"))
 _MAX_CONTROL_SHARE = 0.02
 _SAMPLE_BYTES = 65_536
+_ASCII = re.compile(r"[\x00-\x7f]+")
+_WESTERN = frozenset(
+    "äöüßéèêëàâçîïôûùñáíóúåøæœÄÖÜÉÈÊÀÂÇÎÔÑÁÍÓÚÅØÆŒ€£§°–—‘’‚“”„…«»¡¿•©®™±·×¼½¾²³µ\xa0"  # noqa: RUF001 - just these
+)
+_MISPLACED = re.compile(r"\w[£§°¡¿©®±¼½¾²³]\w")  # what Polish in Windows-1250 looks like
+_MAX_WESTERN_SHARE = 0.2
+_CANDIDATES = [
+    "cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257",
+    "iso8859_2", "iso8859_15", "shift_jis", "euc_jp", "iso2022_jp", "gb18030", "big5", "euc_kr",
+]  # fmt: skip
 _NEWLINES = re.compile(r"\r\n?")
 
 
@@ -46,8 +56,12 @@ def decode(content: bytes, *, declared: str | None = None) -> str:
         text = _try(content, stated) if stated else None
         if text is not None:
             return _newlines(text)
-    guess = from_bytes(content[:_SAMPLE_BYTES], enable_fallback=False).best()
-    text = _try(content, guess.encoding) if guess else None
+    text = _western(content)
+    if text is None:
+        guess = from_bytes(
+            content[:_SAMPLE_BYTES], cp_isolation=_CANDIDATES, enable_fallback=False
+        ).best()
+        text = _try(content, guess.encoding) if guess else None
     if text is None:
         raise ParseError(
             "content: the bytes are text in no one encoding (not UTF-8, and no other fits the whole"
@@ -79,6 +93,19 @@ def _refuse_binary(content: bytes) -> None:
             " as UTF-8",
             code=ParseErrorCode.BINARY,
         )
+
+
+def _western(content: bytes) -> str | None:
+    """Return the text if it reads as Western European, the case a statistical guess gets wrong.
+
+    A price list in Windows-1252 has too few accents for statistics: measured, ``£5`` became ``Ł5``.
+    """
+    text = _try(content, "cp1252")
+    if text is None:
+        return None
+    foreign = _ASCII.sub("", text)
+    few = len(foreign) <= len(text) * _MAX_WESTERN_SHARE
+    return text if few and _WESTERN.issuperset(foreign) and not _MISPLACED.search(text) else None
 
 
 def _try(content: bytes, encoding: str) -> str | None:

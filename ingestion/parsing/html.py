@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
-from verifier.html import hidden_reason
 
 from ingestion.documents import ParsedDocument
 from ingestion.errors import ParseError, ParseErrorCode
@@ -21,6 +20,7 @@ from ingestion.parsing.flow import Flow
 from ingestion.parsing.hidden import hidden_finding
 from ingestion.parsing.limits import ParseLimits
 from verifier.findings import Finding, Severity
+from verifier.html import hidden_reason
 from verifier.sanitise import Markup
 
 PARSER_VERSION = "html/1"

@@ -10,11 +10,11 @@ from itertools import accumulate, pairwise
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from verifier.sanitise import Markup
 
 from ingestion.documents import Heading, ParsedDocument
 from ingestion.parsing.decoding import decode
 from ingestion.parsing.limits import ParseLimits
+from verifier.sanitise import Markup
 
 PARSER_VERSION = "markdown/1"
 _FRONT_MATTER = re.compile(

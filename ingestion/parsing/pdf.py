@@ -12,13 +12,13 @@ from typing import Any
 
 import pypdfium2
 from pypdfium2 import raw as pdfium
-from verifier.sanitise import Markup
 
 from ingestion.documents import Heading, ParsedDocument, Span
 from ingestion.errors import ParseError, ParseErrorCode
 from ingestion.parsing.hidden import hidden_finding
 from ingestion.parsing.limits import ParseLimits
 from verifier.findings import Finding
+from verifier.sanitise import Markup
 
 PARSER_VERSION = f"pdf/1+pdfium{pypdfium2.PDFIUM_INFO.build}"
 _PAGE_BREAK = "\n\n"

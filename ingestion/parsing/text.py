@@ -7,11 +7,10 @@ is hard to find.
 
 import re
 
-from verifier.sanitise import Markup
-
 from ingestion.documents import Heading, ParsedDocument
 from ingestion.parsing.decoding import decode
 from ingestion.parsing.limits import ParseLimits
+from verifier.sanitise import Markup
 
 PARSER_VERSION = "text/1"
 RST_MEDIA_TYPE = "text/x-rst"

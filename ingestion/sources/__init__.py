@@ -1,0 +1,1 @@
+"""Where documents come from. A source lists, labels and fetches; it never parses or indexes."""
