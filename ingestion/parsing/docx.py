@@ -15,8 +15,8 @@ from docx.oxml.ns import qn
 from ingestion.documents import ParsedDocument
 from ingestion.errors import ParseError, ParseErrorCode
 from ingestion.parsing.flow import Flow
-from ingestion.parsing.hidden import hidden_finding
 from ingestion.parsing.limits import ParseLimits
+from verifier.hidden_html import hidden_finding
 from verifier.sanitise import Markup
 
 if TYPE_CHECKING:
@@ -200,8 +200,8 @@ class _Walk:
         if level and not self._folded:
             self.flow.add_heading(level, mark)
         if hidden:
-            message = "a run of hidden text is not shown by a word processor; left out of the text"
-            finding = hidden_finding("hidden.docx-run", message, hidden, self.flow.place)
+            place = self.flow.place
+            finding = hidden_finding(place, place, rule="docx.hidden_run", content=hidden)
             self.findings.append(finding)
         self.flow.prefix("")
         self._break(1 if is_item and not level else 2)

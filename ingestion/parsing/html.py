@@ -2,8 +2,7 @@
 
 Tables come out as lines of cells, lists as dashed lines, preformatted text as it is. The walk is
 iterative, so depth costs no stack; a scan before parsing refuses depth that would cost hours. What
-never lives here: the rules of what is hidden (``verifier.html`` has them), and CSS from style
-sheets, which is not evaluated.
+never lives here: the rules of what is hidden, which are ``verifier.hidden_html``'s.
 """
 
 import re
@@ -17,10 +16,15 @@ from ingestion.documents import ParsedDocument
 from ingestion.errors import ParseError, ParseErrorCode
 from ingestion.parsing.decoding import decode
 from ingestion.parsing.flow import Flow
-from ingestion.parsing.hidden import hidden_finding
 from ingestion.parsing.limits import ParseLimits
 from verifier.findings import Finding, Severity
-from verifier.html import hidden_reason
+from verifier.hidden_html import (
+    UNSEEN_TAGS,
+    declared_background,
+    hidden_finding,
+    hidden_reason,
+    style_sheet_hidden_classes,
+)
 from verifier.sanitise import Markup
 
 PARSER_VERSION = "html/1"
@@ -31,8 +35,6 @@ _HEAD_BYTES = 2_048
 _MAX_TITLE = 300
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CODE = frozenset({"script", "style"})
-# Never rendered by a browser that runs scripts, whatever they contain.
-_UNSEEN = frozenset({"template", "noscript", "iframe", "noembed", "noframes", "object", "datalist"})
 _PARAGRAPHS = frozenset(
     {
         "p",
@@ -86,7 +88,8 @@ def parse_html(content: bytes, media_type: str, limits: ParseLimits) -> ParsedDo
     source = decode(content, declared=declared[1].decode("ascii") if declared else None)
     _refuse_depth(source, limits)
     tree = LexborHTMLParser(source)
-    walk = _Walk(limits)
+    sheets = "\n".join(sheet.text(deep=True) for sheet in tree.css("style"))
+    walk = _Walk(limits, style_sheet_hidden_classes(sheets))
     if tree.root is not None:
         walk.run(tree.root)
     title = tree.css_first("title")
@@ -118,9 +121,11 @@ class _Close:
 class _Walk:
     """One pass over the tree in document order."""
 
-    def __init__(self, limits: ParseLimits) -> None:
+    def __init__(self, limits: ParseLimits, hidden_classes: frozenset[str]) -> None:
         self.flow = Flow(max_chars=limits.max_chars)
         self.findings: list[Finding] = []
+        self._hidden_classes = hidden_classes
+        self._backgrounds = ["white"]
         self._preformatted = 0
         self._flat = 0
         self._first_cell = True
@@ -135,7 +140,7 @@ class _Walk:
             elif step.tag == "-text":
                 self._text(step.text_content or "")
             elif step.tag == "-comment":
-                self._hide("hidden.comment", "a comment", step.comment_content or "")
+                self._hide("html.comment", step.comment_content or "")
             elif close := self._enter(step):
                 pending.append(close)
                 pending.extend(reversed(list(_children(step))))
@@ -151,13 +156,15 @@ class _Walk:
         tag = node.tag or ""
         if tag == "title" or tag.startswith("-"):
             return None
-        if tag in _CODE or tag in _UNSEEN:
-            self._hide(f"hidden.{tag}", f"a <{tag}> element", "")
-            return None
-        rule = hidden_reason(tag, node.attributes)
+        attributes = node.attributes
+        rule = hidden_reason(tag, attributes, self._backgrounds[-1]) or self._by_class(attributes)
         if rule is not None:
-            self._hide(rule, f"a <{tag}> element", node.text(deep=True, separator=" "))
+            # Code is no text: it is reported, but not read as if it spoke to anybody.
+            words = "" if tag in _CODE else node.text(deep=True, separator=" ")
+            if words.strip() or tag in UNSEEN_TAGS:
+                self._hide(rule, words)
             return None
+        self._backgrounds.append(declared_background(attributes) or self._backgrounds[-1])
         flat = tag == "tr" and _is_flat(node)
         newlines = 2 if tag in _PARAGRAPHS else int(tag in _LINES)
         self._break(newlines)
@@ -169,6 +176,7 @@ class _Walk:
     def _leave(self, close: _Close) -> None:
         if close.heading is not None:
             self.flow.add_heading(_HEADINGS[close.tag], close.heading)
+        self._backgrounds.pop()
         self._preformatted -= close.tag in _PREFORMATTED
         self._flat -= close.flat
         self._break(close.newlines)
@@ -192,16 +200,21 @@ class _Walk:
         elif newlines:
             self.flow.break_line(newlines)
 
-    def _hide(self, rule: str, what: str, text: str) -> None:
+    def _by_class(self, attributes: dict[str, str | None]) -> str | None:
+        if not self._hidden_classes:
+            return None
+        classes = (attributes.get("class") or "").lower().split()
+        return None if self._hidden_classes.isdisjoint(classes) else "html.hidden_class"
+
+    def _hide(self, rule: str, content: str) -> None:
         """Report something left out; a run of the same at one place is reported once."""
-        message = f"{what} is not shown by a browser; left out of the text"
-        finding = hidden_finding(rule, message, text, self.flow.place)
+        place = self.flow.place
+        finding = hidden_finding(place, place, rule=rule, content=content)
         last = self.findings[-1] if self.findings else None
-        if last and (last.rule, last.start) == (rule, finding.start):
-            if finding.severity is Severity.HIGH:
-                self.findings[-1] = finding
-        else:
+        if last is None or (last.rule, last.start) != (rule, place):
             self.findings.append(finding)
+        elif finding.severity is Severity.HIGH:
+            self.findings[-1] = finding
 
 
 def _children(node: LexborNode) -> Iterator[LexborNode]:

@@ -15,9 +15,9 @@ from pypdfium2 import raw as pdfium
 
 from ingestion.documents import Heading, ParsedDocument, Span
 from ingestion.errors import ParseError, ParseErrorCode
-from ingestion.parsing.hidden import hidden_finding
 from ingestion.parsing.limits import ParseLimits
 from verifier.findings import Finding
+from verifier.hidden_html import hidden_finding
 from verifier.sanitise import Markup
 
 PARSER_VERSION = f"pdf/1+pdfium{pypdfium2.PDFIUM_INFO.build}"
@@ -93,8 +93,7 @@ def _pages(document: Any, limits: ParseLimits) -> tuple[list[str], tuple[Finding
             )
         if hidden:
             place = total - len(_PAGE_BREAK)
-            message = f"page {number + 1} holds text outside its visible area"
-            findings.append(hidden_finding("hidden.pdf-off-page", message, hidden, place))
+            findings.append(hidden_finding(place, place, rule="pdf.off_page", content=hidden))
     if not any(page.strip() for page in pages):
         raise ParseError(
             f"pages: none of {count} holds text (scanned pictures?); run OCR first",
