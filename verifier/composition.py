@@ -5,10 +5,10 @@ with a tighter bound. What must never live here: compatibility folding, which ch
 """
 
 import re
-import sys
 import unicodedata
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain
 
 from verifier.edits import Edit
 from verifier.findings import Finding, FindingKind, Severity
@@ -16,7 +16,9 @@ from verifier.findings import Finding, FindingKind, Severity
 MAX_MARKS = 8
 """Combining marks kept on one character; no orthography needs as many."""
 
-_FIRST_MARK = 0x300
+# Where marks live: no other plane holds any.
+_BASIC_AND_FIRST_PLANE = range(0x300, 0x20000)
+_SELECTOR_SUPPLEMENT = range(0xE0100, 0xE01F0)
 _MAY_CARRY_MARKS = re.compile("[\u0300-\U0010ffff]")
 
 
@@ -70,10 +72,8 @@ def _marks() -> str:
     """Return the character class of all marks, as ranges; built when first needed."""
     points = [
         point
-        for point in range(_FIRST_MARK, sys.maxunicode + 1)
-        # Planes 2 to 13 hold ideographs and nothing else; skipping them saves the time.
-        if (point < 0x20000 or 0xE0000 <= point < 0xF0000)  # noqa: PLR2004
-        and unicodedata.category(chr(point)).startswith("M")
+        for point in chain(_BASIC_AND_FIRST_PLANE, _SELECTOR_SUPPLEMENT)
+        if unicodedata.category(chr(point)).startswith("M")
     ]
     ranges: list[list[int]] = []
     for point in points:

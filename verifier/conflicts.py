@@ -14,10 +14,10 @@ from enum import StrEnum
 from rapidfuzz import fuzz
 
 NEAR = 90.0  # token similarity, 0 to 100, from which two texts count as near-duplicates
-RELATED = 72.0  # from which a pair is close enough for a differing number to be a conflict
+RELATED = 78.0  # from which a pair is close enough for a differing number to be a conflict
 _MAX_CHARS = 8_000
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_NEGATION = re.compile(r"\b(?:not|no|never|none|without|cannot|n't|nor|neither)\b|n't\b", re.I)
+_NEGATION = re.compile(r"\b(?:not|no|never|none|without|cannot|nor|neither)\b|n't\b", re.IGNORECASE)
 
 
 class Relation(StrEnum):
