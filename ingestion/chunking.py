@@ -22,7 +22,7 @@ from ingestion.documents import Heading
 
 CHARS_PER_TOKEN = 12
 WINDOW_CHARS = 16_384
-PATH_SEPARATOR = " › "
+PATH_SEPARATOR = " \u203a "
 _ALGORITHM = "sections-semchunk/1"
 
 

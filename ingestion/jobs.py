@@ -64,6 +64,10 @@ class _Held:
     sanitiser: str
     deleted: bool
 
+    def stands(self, acl_id: str) -> bool:
+        """True if it is under this ACL already, and this version's sanitiser made its chunks."""
+        return self.acl_id == acl_id and self.sanitiser == SANITISER_VERSION
+
 
 def ingest(
     context: IngestContext,
@@ -208,8 +212,7 @@ class _Work:
         sha = source_sha256(content)
         held = self._held.get(item.external_id)
         same = held is not None and not held.deleted and held.source_sha256 == sha
-        current = held is not None and same and held.acl_id == acl_id and held.sanitiser == SANITISER_VERSION
-        if current and not self._full:
+        if held is not None and same and not self._full and held.stands(acl_id):
             self._report.unchanged += 1
             self._confirmed.append(held.document_id)
             return

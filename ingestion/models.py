@@ -10,7 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from acl.orm import Base, TenantScoped
@@ -143,8 +144,8 @@ class ChunkRow(TenantScoped, Base):
             "tenant",
             "generation",
             "acl_id",
-            sqlite_where=text("state <> 'live'"),
-            postgresql_where=text("state <> 'live'"),
+            sqlite_where=sql("state <> 'live'"),
+            postgresql_where=sql("state <> 'live'"),
         ),
         CheckConstraint("state IN ('pending', 'live', 'deleting')", name="ck_chunk_state"),
     )

@@ -19,7 +19,8 @@ class RetrievalRow(TenantScoped, Base):
 
     __tablename__ = "retrieval_record"
 
-    request_id: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str]
     at: Mapped[datetime]
     caller_digest: Mapped[str]
     query_digest: Mapped[str]
@@ -45,7 +46,7 @@ class EvidenceRecordRow(TenantScoped, Base):
 
     __tablename__ = "evidence_record"
 
-    request_id: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[str] = mapped_column(primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     chunk_id: Mapped[str]
     document_id: Mapped[str]

@@ -1,0 +1,236 @@
+"""What the query path reads of the catalogue: candidates with their documents, in one statement.
+
+Every read takes an :class:`acl.scope.AccessScope` and carries it as a predicate; what it returns
+is still rechecked by the caller, row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from acl.view import visible
+from ingestion.models import (
+    ChunkRow,
+    ChunkState,
+    DocumentRow,
+    EmbeddingRow,
+    OccurrenceRow,
+    SourceRow,
+    VersionRow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from sqlalchemy import Row as AnyRow
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+    from acl.scope import AccessScope
+
+    Row = AnyRow[Any]
+
+_CHUNK = 7  # how many of the selected columns describe the chunk; the rest describe the place
+_ORDINAL = _CHUNK + 6
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One visible place where a chunk stands, with its document, version and source."""
+
+    document_id: str
+    source: str
+    title: str
+    uri: str
+    version: int
+    page: int | None
+    ordinal: int
+    start: int
+    end: int
+    text_sha256: str
+    source_sha256: str
+    offsets: bytes
+    findings: str
+    checked_at: datetime
+    modified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChunk:
+    """A chunk as the catalogue holds it: live, under an ACL of the scope."""
+
+    id: str
+    tenant: str
+    acl_id: str
+    text: str
+    heading_path: str
+    tokens: int
+    vector: bytes | None
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What freshness needs of a source."""
+
+    name: str
+    max_age_seconds: int | None
+    on_stale: str
+    last_attempt_at: datetime | None
+    last_success_at: datetime | None
+    last_error: str | None
+
+
+def in_flight(session: Session, scope: AccessScope, generation: str) -> frozenset[str]:
+    """Visible chunk ids that are being written or removed, and must not be searched."""
+    return frozenset(
+        session.scalars(
+            select(ChunkRow.id).where(
+                ChunkRow.generation == generation,
+                ChunkRow.state != ChunkState.LIVE.value,
+                visible(scope, ChunkRow.tenant, ChunkRow.acl_id),
+            )
+        )
+    )
+
+
+def fetch(
+    session: Session,
+    scope: AccessScope,
+    generation: str,
+    ids: Sequence[str],
+    *,
+    fingerprint: str,
+    sources: Sequence[str] | None = None,
+) -> dict[str, StoredChunk]:
+    """The live, visible chunks among ``ids``, each with every visible place it stands in.
+
+    Args:
+        session: a read session of the caller's tenant.
+        scope: whose view.
+        generation: the active generation.
+        ids: chunk ids, as the index gave them.
+        fingerprint: of the embedder whose vectors to bring along.
+        sources: if given, only places in these sources count.
+    """
+    statement = _places(scope, generation, fingerprint).where(ChunkRow.id.in_(ids))
+    if sources is not None:
+        statement = statement.where(DocumentRow.source.in_(sources))
+    rows: dict[str, list[Row]] = {}
+    for row in session.execute(statement):
+        rows.setdefault(row[0], []).append(row)
+    return {ident: _stored(places) for ident, places in rows.items()}
+
+
+def beside(
+    session: Session, scope: AccessScope, generation: str, place: Place, *, reach: int
+) -> list[tuple[int, StoredChunk]]:
+    """Visible chunks up to ``reach`` before and after a place in its document, by ordinal."""
+    statement = _places(scope, generation, fingerprint="").where(
+        OccurrenceRow.document_id == place.document_id,
+        OccurrenceRow.ordinal.between(place.ordinal - reach, place.ordinal + reach),
+        OccurrenceRow.ordinal != place.ordinal,
+    )
+    rows = session.execute(statement.order_by(OccurrenceRow.ordinal))
+    return [(row[_ORDINAL], _stored([row])) for row in rows]
+
+
+def _stored(rows: Sequence[Row]) -> StoredChunk:
+    """One chunk from its rows, one row for each place."""
+    places = tuple(Place(*row[_CHUNK:]) for row in rows)
+    return StoredChunk(*(*rows[0][:_CHUNK], places))
+
+
+def _places(scope: AccessScope, generation: str, fingerprint: str) -> Select[Any]:
+    """Chunks joined to where they stand; the scope holds for the chunk and for the document."""
+    columns: Select[Any] = select(
+        ChunkRow.id,
+        ChunkRow.tenant,
+        ChunkRow.acl_id,
+        ChunkRow.text,
+        ChunkRow.heading_path,
+        ChunkRow.tokens,
+        EmbeddingRow.vector,
+        DocumentRow.id,
+        DocumentRow.source,
+        DocumentRow.title,
+        DocumentRow.uri,
+        OccurrenceRow.version,
+        OccurrenceRow.page,
+        OccurrenceRow.ordinal,
+        OccurrenceRow.start,
+        OccurrenceRow.end,
+        OccurrenceRow.text_sha256,
+        VersionRow.source_sha256,
+        OccurrenceRow.offsets,
+        OccurrenceRow.findings,
+        DocumentRow.checked_at,
+        DocumentRow.modified_at,
+    )
+    return (
+        columns.join(
+            OccurrenceRow,
+            (OccurrenceRow.tenant == ChunkRow.tenant)
+            & (OccurrenceRow.generation == ChunkRow.generation)
+            & (OccurrenceRow.chunk_id == ChunkRow.id),
+        )
+        .join(
+            DocumentRow,
+            (DocumentRow.tenant == OccurrenceRow.tenant)
+            & (DocumentRow.id == OccurrenceRow.document_id)
+            # A move changes document and chunks in one transaction; if they ever disagreed, the
+            # stricter reading wins.
+            & (DocumentRow.acl_id == ChunkRow.acl_id)
+            & (DocumentRow.version == OccurrenceRow.version),
+        )
+        .join(
+            VersionRow,
+            (VersionRow.tenant == DocumentRow.tenant)
+            & (VersionRow.document_id == DocumentRow.id)
+            & (VersionRow.number == OccurrenceRow.version),
+        )
+        .outerjoin(
+            EmbeddingRow,
+            (EmbeddingRow.tenant == ChunkRow.tenant)
+            & (EmbeddingRow.fingerprint == fingerprint)
+            & (EmbeddingRow.sha == ChunkRow.embedded_sha),
+        )
+        .where(
+            ChunkRow.generation == generation,
+            ChunkRow.state == ChunkState.LIVE.value,
+            DocumentRow.deleted_at.is_(None),
+            visible(scope, ChunkRow.tenant, ChunkRow.acl_id),
+        )
+    )
+
+
+def source_states(session: Session, tenant: str, names: Sequence[str]) -> dict[str, SourceState]:
+    """What freshness needs of the named sources."""
+    rows = session.execute(
+        select(
+            SourceRow.name,
+            SourceRow.max_age_seconds,
+            SourceRow.on_stale,
+            SourceRow.last_attempt_at,
+            SourceRow.last_success_at,
+            SourceRow.last_error,
+        ).where(SourceRow.tenant == tenant, SourceRow.name.in_(names))
+    )
+    return {row.name: SourceState(*row) for row in rows}
+
+
+def visible_documents(session: Session, scope: AccessScope) -> dict[str, int]:
+    """How many documents of each source the caller can see; sources without any are absent."""
+    rows = session.execute(
+        select(DocumentRow.source, func.count())
+        .where(
+            DocumentRow.deleted_at.is_(None),
+            visible(scope, DocumentRow.tenant, DocumentRow.acl_id),
+        )
+        .group_by(DocumentRow.source)
+    )
+    return {source: count for source, count in rows}  # noqa: C416 - rows are not tuples of two

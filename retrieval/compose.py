@@ -1,0 +1,131 @@
+"""Composing the response: pieces get their ids, reasons get theirs, the table concludes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from retrieval import evidence as shapes
+from retrieval.assemble import also_in, citation, trust_shape
+from retrieval.status import TABLE, ReasonCode, conclude
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ingestion.catalog import StoredChunk
+    from retrieval.assemble import Dated
+    from retrieval.ranking import Ranked
+    from verifier.policy import TrustedText
+
+Mode = Literal["hybrid", "lexical", "dense"]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One piece of evidence before it has an id in the response."""
+
+    chunk: StoredChunk
+    dated: Dated
+    trusted: TrustedText
+    relevance: float
+    ranked: Ranked
+    same: tuple[StoredChunk, ...] = ()
+    disagrees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A reason, the chunks it concerns, and the source if it concerns one."""
+
+    code: ReasonCode
+    chunks: tuple[str, ...] = ()
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What the pipeline found."""
+
+    pieces: tuple[Piece, ...]
+    causes: tuple[Cause, ...]
+    mode: Mode = "hybrid"
+    exact: bool = True
+    duplicates: int = field(default=0)
+
+    @classmethod
+    def nothing(cls, code: ReasonCode) -> Pieces:
+        """No evidence, for one reason."""
+        return cls((), (Cause(code),))
+
+
+def compose(
+    found: Pieces,
+    *,
+    request_id: str,
+    view: str,
+    timings: Mapping[str, float],
+    scores: bool,
+) -> shapes.RetrieveResponse:
+    """The response for what was found."""
+    ids = {piece.chunk.id: f"e{place}" for place, piece in enumerate(found.pieces, start=1)}
+    status, action = conclude((cause.code for cause in found.causes), evidence=bool(found.pieces))
+    return shapes.RetrieveResponse(
+        request_id=request_id,
+        status=status,
+        action=action,
+        reasons=_reasons(found.causes, ids),
+        evidence=[
+            evidence_of(
+                piece,
+                ident=ids[piece.chunk.id],
+                conflicts=sorted(ids[other] for other in piece.disagrees if other in ids),
+                scores=scores,
+            )
+            for piece in found.pieces
+        ],
+        search=shapes.Search(mode=found.mode, exactness="exact" if found.exact else "approximate"),
+        view=view,
+        usage=shapes.Usage(evidence_tokens=sum(piece.chunk.tokens for piece in found.pieces)),
+        timings_ms=dict(timings),
+    )
+
+
+def evidence_of(
+    piece: Piece, *, ident: str, conflicts: list[str], scores: bool = False
+) -> shapes.Evidence:
+    """One piece as served."""
+    others = [place for chunk in (piece.chunk, *piece.same) for place in chunk.places]
+    return shapes.Evidence(
+        id=ident,
+        chunk_id=piece.chunk.id,
+        text=piece.trusted.text,
+        relevance=piece.relevance,
+        citation=citation(piece.dated.place),
+        freshness=piece.dated.freshness,
+        trust=trust_shape(piece.trusted),
+        also_in=also_in(piece.dated.place, others),
+        conflicts_with=conflicts,
+        scores=shapes.Scores(
+            dense=piece.ranked.dense, lexical=piece.ranked.lexical, fused=piece.ranked.fused
+        )
+        if scores
+        else None,
+    )
+
+
+def _reasons(causes: Sequence[Cause], ids: Mapping[str, str]) -> list[shapes.Reason]:
+    """Causes merged by code and source, in the table's order."""
+    merged: dict[tuple[ReasonCode, str], set[str]] = {}
+    for cause in causes:
+        concerned = merged.setdefault((cause.code, cause.source or ""), set())
+        concerned.update(ids[chunk] for chunk in cause.chunks if chunk in ids)
+    order = list(ReasonCode)
+    return [
+        shapes.Reason(
+            code=code,
+            message=TABLE[code].message,
+            evidence=sorted(merged[code, source], key=lambda ident: int(ident[1:])),
+            source=source or None,
+        )
+        for code, source in sorted(merged, key=lambda key: (order.index(key[0]), key[1]))
+    ]

@@ -1,0 +1,63 @@
+"""Judging candidates: how relevant each is, and whether the best is relevant enough to answer.
+
+The best piece must reach the threshold, or there is no evidence at all; once one does, weaker
+pieces down to half of it may stand beside it as context.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ingestion.chunking import embedded_text
+from retrieval.relevance import cosine, coverage, query_terms, weights_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ingestion.catalog import StoredChunk
+
+CONTEXT_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A chunk and the probability that it bears on the question, rounded to four places."""
+
+    chunk: StoredChunk
+    relevance: float
+
+
+def judge(
+    query: str,
+    vector: NDArray[np.float32] | None,
+    chunks: Sequence[StoredChunk],
+    *,
+    embedder: str,
+    threshold: float,
+) -> list[Judged]:
+    """Score the chunks and let through those that may be shown, in the order given.
+
+    Args:
+        query: the question.
+        vector: its embedding; None when the embedder was away, and words alone must do.
+        chunks: candidates, best first.
+        embedder: name of the model, which decides the weights.
+        threshold: probability the best piece must reach.
+    """
+    weights = weights_for(embedder if vector is not None else "any")
+    terms = query_terms(query)
+    judged = []
+    for chunk in chunks:
+        near = 0.0
+        if vector is not None and chunk.vector is not None:
+            near = cosine(vector, chunk.vector)
+        path = tuple(chunk.heading_path.split("\n")) if chunk.heading_path else ()
+        share = coverage(terms, embedded_text(path, chunk.text))
+        judged.append(Judged(chunk, round(weights.probability(near, share), 4)))
+    if max((entry.relevance for entry in judged), default=0.0) < threshold:
+        return []
+    return [entry for entry in judged if entry.relevance >= threshold * CONTEXT_SHARE]

@@ -1,0 +1,114 @@
+"""One piece by its id, and the sources a caller sees something in.
+
+Absent and forbidden are one reply: the catalogue is read under the scope, so a chunk the caller
+may not see is simply not found, by the same statement and with the same words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acl.errors import NotFoundError
+from ingestion.catalog import beside, fetch, source_states, visible_documents
+from ingestion.freshness import age_seconds, source_state
+from retrieval.assemble import best_place, date, trust, trust_shape
+from retrieval.compose import Piece, evidence_of
+from retrieval.evidence import EvidenceResponse, Neighbour, SourcesResponse, SourceStatus
+from retrieval.pipeline import recheck
+from retrieval.ranking import Ranked
+from verifier.policy import TrustVerdict
+
+if TYPE_CHECKING:
+    from acl.caller import Caller
+    from acl.scope import AccessScope
+    from ingestion.catalog import StoredChunk
+    from retrieval.runtime import Runtime
+
+NEIGHBOURS = 2
+_ABSENT = "no such evidence: it does not exist, or you may not see it"
+
+
+def get_evidence(
+    runtime: Runtime, caller: Caller, chunk_id: str, *, request_id: str
+) -> EvidenceResponse:
+    """One chunk with its neighbours in the same document version.
+
+    Raises:
+        NotFoundError: there is none, or the caller may not see it; which, is not told.
+    """
+    generation = runtime.generation()
+    with runtime.database.read(caller.tenant) as session:
+        scope = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
+        if generation is None or scope.empty:
+            raise NotFoundError(_ABSENT)
+        found = fetch(session, scope, generation.id, [chunk_id], fingerprint="")
+        chunk = found.get(chunk_id)
+        if chunk is None or not recheck(scope, chunk):
+            raise NotFoundError(_ABSENT)
+        names = sorted({place.source for place in chunk.places})
+        sources = source_states(session, caller.tenant, names)
+        now = runtime.clock()
+        dated = best_place(date(place, sources, now=now, max_age=None) for place in chunk.places)
+        near = beside(session, scope, generation.id, dated.place, reach=NEIGHBOURS)
+    trusted = trust(chunk, dated.place, runtime.settings.trust_policy)
+    if trusted.verdict is TrustVerdict.WITHHELD:
+        raise NotFoundError(_ABSENT)
+    piece = Piece(chunk, dated, trusted, 1.0, Ranked(chunk.id, 0.0, None, None))
+    here = dated.place.ordinal
+    return EvidenceResponse(
+        request_id=request_id,
+        evidence=evidence_of(piece, ident="e1", conflicts=[]),
+        before=_neighbours(runtime, scope, [c for at, c in near if at < here]),
+        after=_neighbours(runtime, scope, [c for at, c in near if at > here]),
+    )
+
+
+def list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> SourcesResponse:
+    """Freshness of every source the caller sees at least one document of."""
+    with runtime.database.read(caller.tenant) as session:
+        now = runtime.clock()
+        scope = runtime.resolver.resolve(session, caller, now=now).scope
+        counts = {} if scope.empty else visible_documents(session, scope)
+        states = source_states(session, caller.tenant, sorted(counts))
+    return SourcesResponse(
+        request_id=request_id,
+        sources=[
+            SourceStatus(
+                name=name,
+                state=source_state(
+                    last_attempt_at=state.last_attempt_at if state.last_error else None,
+                    last_success_at=state.last_success_at,
+                    max_age_seconds=state.max_age_seconds,
+                    now=now,
+                ).value,
+                last_success_at=state.last_success_at,
+                last_attempt_at=state.last_attempt_at,
+                age_seconds=None
+                if state.last_success_at is None
+                else age_seconds(state.last_success_at, now),
+                max_age_seconds=state.max_age_seconds,
+                documents=counts[name],
+            )
+            for name, state in sorted(states.items())
+        ],
+    )
+
+
+def _neighbours(runtime: Runtime, scope: AccessScope, chunks: list[StoredChunk]) -> list[Neighbour]:
+    """Neighbours as served: rechecked, and without those the trust policy withholds."""
+    served = []
+    for chunk in chunks:
+        place = chunk.places[0]
+        trusted = trust(chunk, place, runtime.settings.trust_policy)
+        if not recheck(scope, chunk) or trusted.verdict is TrustVerdict.WITHHELD:
+            continue
+        served.append(
+            Neighbour(
+                chunk_id=chunk.id,
+                text=trusted.text,
+                start=place.start,
+                end=place.end,
+                trust=trust_shape(trusted),
+            )
+        )
+    return served

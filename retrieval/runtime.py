@@ -1,0 +1,181 @@
+"""The runtime: one opened installation, and everything a query or a job needs of it.
+
+Opening is cheap: the catalogue is migrated if it must be, and nothing else. The embedder and the
+index are reached for when first needed, or by :meth:`Runtime.warm`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from acl.directory import installation_secret
+from acl.keys import authenticate
+from acl.orm import Database, utc_now
+from acl.resolver import Resolver
+from ingestion.context import IngestContext
+from ingestion.generations import current_generation
+from ingestion.parsing.limits import ParseLimits
+from retrieval.recorder import Recorder
+from retrieval.schema import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from types import TracebackType
+
+    from acl.caller import Caller
+    from ingestion.embedding.port import Embedder
+    from ingestion.index.port import IndexHost, VectorIndex
+    from ingestion.models import GenerationRow
+    from retrieval.settings import Settings
+
+    OnMessage = Callable[[str], None]
+
+
+class Runtime:
+    """One installation, opened. Thread-safe; close it, or use it as a context manager.
+
+    Args:
+        settings: what the operator set.
+        database: the catalogue, already at the current schema.
+        host: the index engine; None for the one the settings name.
+        embedder: the embedder; None for the one the settings name.
+        clock: aware UTC; tests give their own.
+        on_progress: told what a slow start is doing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        *,
+        host: IndexHost | None = None,
+        embedder: Embedder | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        on_progress: OnMessage | None = None,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.clock = clock
+        self.secret = installation_secret(database, now=clock())
+        self.resolver = Resolver(self.secret, max_acls=settings.max_visible_acls)
+        self.recorder = Recorder(database)
+        self._host = host
+        self._embedder = embedder
+        self._on_progress = on_progress
+        self._indexes: dict[str, VectorIndex] = {}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, settings: Settings, *, on_progress: OnMessage | None = None) -> Self:
+        """Open the installation the settings describe, creating or migrating it if needed."""
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = Database(settings.catalogue_url)
+        upgrade(database)
+        return cls(settings, database, on_progress=on_progress)
+
+    @property
+    def host(self) -> IndexHost:
+        """The index engine, reached for on first use."""
+        with self._lock:
+            if self._host is None:
+                self._host = _create_host(self.settings)
+            return self._host
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder, loaded on first use."""
+        with self._lock:
+            if self._embedder is None:
+                from ingestion.embedding.factory import create_embedder  # noqa: PLC0415 - heavy
+
+                self._embedder = create_embedder(
+                    self.settings.embedder,
+                    model_dir=self.settings.model_dir,
+                    threads=self.settings.threads,
+                    on_progress=self._on_progress,
+                )
+            return self._embedder
+
+    def generation(self) -> GenerationRow | None:
+        """The active generation, or None while nothing was ever ingested."""
+        return current_generation(self.database)
+
+    def index(self, generation: str) -> VectorIndex:
+        """The index of a generation."""
+        with self._lock:
+            if generation not in self._indexes:
+                self._indexes[generation] = self.host.open(
+                    generation, dimensions=self.embedder.dimensions
+                )
+            return self._indexes[generation]
+
+    def forget_index(self, generation: str) -> None:
+        """Drop the handle of a generation that turned out to be gone."""
+        with self._lock:
+            handle = self._indexes.pop(generation, None)
+        if handle is not None:
+            handle.close()
+
+    def ingest_context(self) -> IngestContext:
+        """What ingestion needs of this installation."""
+        return IngestContext(
+            database=self.database,
+            secret=self.secret,
+            host=self.host,
+            embedder=self.embedder,
+            lock_path=self.settings.data_dir / "write.lock",
+            clock=self.clock,
+            limits=ParseLimits(),
+        )
+
+    def authenticate(self, token: str) -> Caller:
+        """The caller a bearer token speaks for.
+
+        Raises:
+            acl.errors.InvalidTokenError: the token is no good, for whatever reason.
+        """
+        return authenticate(self.database, token, now=self.clock())
+
+    def warm(self) -> None:
+        """Load the embedder and connect to the index, so that the first query need not."""
+        self.embedder.embed_query("warm up")
+        row = self.generation()
+        if row is not None:
+            self.index(row.id).count()
+
+    def close(self) -> None:
+        """Write out what is recorded and let go of everything."""
+        self.recorder.close()
+        with self._lock:
+            for handle in self._indexes.values():
+                handle.close()
+            self._indexes.clear()
+            if self._host is not None:
+                self._host.close()
+            if self._embedder is not None:
+                self._embedder.close()
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _create_host(settings: Settings) -> IndexHost:
+    """The engine the settings name: a server if they give a URL, else the embedded one."""
+    if settings.qdrant_url is not None:
+        from ingestion.index.server import connect  # noqa: PLC0415 - only where it is configured
+
+        return connect(settings.qdrant_url)
+    from ingestion.index.client import EdgeHost  # noqa: PLC0415 - only where it is configured
+
+    return EdgeHost(settings.data_dir, idle_seconds=settings.index_idle_seconds)

@@ -1,0 +1,52 @@
+"""The catalogue's schema: which revision it is at, and bringing it to the current one.
+
+Alembic is imported only when something has to be upgraded, so that a service over a current
+catalogue starts without it.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import inspect, text
+
+from ingestion.errors import CatalogError
+
+if TYPE_CHECKING:
+    from acl.orm import Database
+
+HEAD: Final = "0001"
+
+
+def revision(database: Database) -> str | None:
+    """The revision the catalogue is at; None if it holds no schema yet."""
+    with database.reader.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def upgrade(database: Database) -> bool:
+    """Bring the catalogue to :data:`HEAD`. Returns True if anything was done.
+
+    Raises:
+        CatalogError: the catalogue was made by a newer version of Clearance.
+    """
+    current = revision(database)
+    if current == HEAD:
+        return False
+    if current is not None and current > HEAD:
+        raise CatalogError(
+            f"the catalogue is at revision {current}, newer than this version's {HEAD}: "
+            "upgrade clearance-retrieval"
+        )
+    from alembic import command  # noqa: PLC0415 - half a second that a current catalogue saves
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(files("retrieval") / "migrations"))
+    with database.writer.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return True
