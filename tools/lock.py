@@ -1,0 +1,53 @@
+"""Write ``constraints.txt``: the exact version of every package an install with all extras takes.
+
+Asks pip to resolve the project from nothing, without installing it, and writes what it chose. Run
+by ``make lock``, so with the pip of the virtual environment; the tests must pass before the result
+is committed.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+CONSTRAINTS: Final = ROOT / "constraints.txt"
+EXTRAS: Final = "bench,dev,notebooks,postgres"
+PROJECT: Final = "clearance-retrieval"
+
+HEADER: Final = """\
+# The versions the tests passed with, for every extra of the project. Written by `make lock`, which
+# resolves pyproject.toml anew and takes the newest versions it allows; run `make check test` before
+# committing the result. Use with `pip install -c constraints.txt -e '.[dev]'`.
+"""
+
+
+def resolve() -> dict[str, str]:
+    """Let pip choose a version of everything the project and its extras pull in."""
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.json"
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run"]
+        command += ["--ignore-installed", "--report", str(report), f"{ROOT}[{EXTRAS}]"]
+        subprocess.run(command, check=True)  # noqa: S603 - our own interpreter, fixed arguments
+        chosen = json.loads(report.read_bytes())["install"]
+    return {item["metadata"]["name"]: item["metadata"]["version"] for item in chosen}
+
+
+def render(versions: dict[str, str]) -> str:
+    """Lay the pins out, sorted; a local build such as ``+cpu`` pins the version it is a build of.
+
+    Which build of a version is installed is for the index in use to say, not for this file.
+    """
+    pins = {
+        re.sub(r"[-_.]+", "-", name).lower(): version.partition("+")[0]
+        for name, version in versions.items()
+    }
+    pins.pop(PROJECT, None)
+    return HEADER + "".join(f"{name}=={version}\n" for name, version in sorted(pins.items()))
+
+
+if __name__ == "__main__":
+    CONSTRAINTS.write_text(render(resolve()), encoding="utf-8")
