@@ -6,10 +6,10 @@ beside the span and is joined by ``embedded_text`` alone. What never lives here:
 model, or any change to the text.
 
 Within a section the cuts are semchunk's, which prefers paragraph breaks to line breaks to sentence
-ends to clause ends. Around it stand three guards: text is handed over in bounded windows (its
-recursion follows the longest run of newlines, which a hostile file can stagger a thousand deep), a
-token is taken to hold at most ``CHARS_PER_TOKEN`` characters (word-piece tokenizers count a
-megabyte without blanks as one unknown token), and a character it drops is given back.
+ends to clause ends. Around it stand two guards: text is handed over in bounded windows (its
+recursion follows the longest run of newlines, which a hostile file can stagger a thousand deep),
+and a token is taken to hold at most ``CHARS_PER_TOKEN`` characters (word-piece tokenizers count a
+megabyte without blanks as one unknown token).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -136,9 +136,8 @@ class Chunker:
                 overlap=self._overlap_tokens or None,
             )
             pieces.extend((low + left, low + right) for left, right in offsets)
-        if self._overlap_tokens:
-            return [_strip(text, *piece) for piece in pieces]
-        return self._merge_small(text, _complete(text, start, end, pieces), count)
+        pieces = [_strip(text, *piece) for piece in pieces]
+        return pieces if self._overlap_tokens else self._merge_small(text, pieces, count)
 
     def _merge_small(
         self, text: str, pieces: list[tuple[int, int]], count: Callable[[str], int]
@@ -232,26 +231,6 @@ def _windows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, cut
         start = cut
     yield start, end
-
-
-def _complete(
-    text: str, start: int, end: int, pieces: list[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """Give non-blank characters between pieces to the piece before them; strip outer blanks."""
-    whole: list[tuple[int, int]] = []
-    at = start
-    for left, right in pieces:
-        if text[at:left].strip():
-            if whole:
-                whole[-1] = _strip(text, whole[-1][0], left)
-            else:
-                left = at  # noqa: PLW2901 - nothing stands before, so the first piece takes it
-        whole.append(_strip(text, left, right))
-        at = right
-    if text[at:end].strip():
-        first = whole.pop()[0] if whole else at
-        whole.append(_strip(text, first, end))
-    return [piece for piece in whole if piece[0] < piece[1]]
 
 
 def _strip(text: str, start: int, end: int) -> tuple[int, int]:

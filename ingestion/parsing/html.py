@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -59,6 +60,8 @@ _LINES = frozenset(
 )  # fmt: skip
 _CELLS = frozenset({"td", "th"})
 _PREFORMATTED = frozenset({"pre", "textarea", "listing", "xmp"})
+# Never hide anything and differ from element to element.
+_NO_LOOKS = frozenset({"alt", "class", "content", "href", "id", "name", "src", "title"})
 _MAX_ROW = 2_000
 _MAX_ATTRIBUTES = 1_000
 # Comments and raw text first, so that tags inside them do not count. An alternative that finds no
@@ -157,14 +160,16 @@ class _Walk:
         if tag == "title" or tag.startswith("-"):
             return None
         attributes = node.attributes
-        rule = hidden_reason(tag, attributes, self._backgrounds[-1]) or self._by_class(attributes)
+        looks = tuple(item for item in attributes.items() if item[0] not in _NO_LOOKS)
+        rule, background = _appearance(tag, looks, self._backgrounds[-1])
+        rule = rule or self._by_class(attributes)
         if rule is not None:
             # Code is no text: it is reported, but not read as if it spoke to anybody.
             words = "" if tag in _CODE else node.text(deep=True, separator=" ")
             if words.strip() or tag in UNSEEN_TAGS:
                 self._hide(rule, words)
             return None
-        self._backgrounds.append(declared_background(attributes) or self._backgrounds[-1])
+        self._backgrounds.append(background)
         flat = tag == "tr" and _is_flat(node)
         newlines = 2 if tag in _PARAGRAPHS else int(tag in _LINES)
         self._break(newlines)
@@ -217,6 +222,19 @@ class _Walk:
             self.findings[-1] = finding
 
 
+@lru_cache(maxsize=4_096)
+def _appearance(
+    tag: str, looks: tuple[tuple[str, str | None], ...], background: str
+) -> tuple[str | None, str]:
+    """Return the rule that hides an element, if any, and the background inside it.
+
+    Remembered, because a page has thousands of elements and few ways for them to look.
+    """
+    attributes = dict(looks)
+    rule = hidden_reason(tag, attributes, background)
+    return rule, declared_background(attributes) or background
+
+
 def _children(node: LexborNode) -> Iterator[LexborNode]:
     child = node.first_child
     while child is not None:
@@ -251,7 +269,7 @@ def _refuse_depth(source: str, limits: ParseLimits) -> None:
                 f"element <{opened[:20]}>: more than {_MAX_ATTRIBUTES} attributes; clean the file",
                 code=ParseErrorCode.MALFORMED,
             )
-        if opened.lower() in _UNNESTED:
+        if opened.lower() in _UNNESTED or (depth["svg"] and match["rest"].endswith("/")):
             continue
         depth[opened.lower()] += 1
         total += 1
