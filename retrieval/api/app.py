@@ -1,0 +1,101 @@
+"""The application: routes and layers put together around one runtime."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from enum import StrEnum
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+import structlog
+from fastapi import FastAPI
+
+from retrieval.api import health, routes
+from retrieval.api.boundary import Boundary, answer
+from retrieval.api.problems import HANDLED
+from retrieval.mcp.http import McpEndpoint
+from retrieval.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from retrieval.runtime import Runtime
+
+WORKER_THREADS: Final = 32
+"""Requests in the core at once. More would wait for the same cores and hold more memory."""
+
+HEALTH_THREADS: Final = 2
+"""Kept apart, so that a full pool does not make the service look dead."""
+
+WARM_AGAIN_SECONDS: Final = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Warmth(StrEnum):
+    """Whether models and index are loaded."""
+
+    WARMING = "warming"
+    OK = "ok"
+    UNAVAILABLE = "unavailable"
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """The service over ``runtime``, which the caller keeps open for as long as the app runs."""
+    metrics = Metrics()
+    mcp = McpEndpoint(runtime)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = WORKER_THREADS
+        app.state.health_threads = anyio.CapacityLimiter(HEALTH_THREADS)
+        warming = asyncio.create_task(_warm(app))
+        async with mcp.running():
+            yield
+        warming.cancel()
+        with suppress(asyncio.CancelledError):
+            await warming  # the thread within is not abandoned: it still uses the runtime
+
+    app = FastAPI(
+        title="Clearance",
+        summary="Evidence the caller is cleared to see, cited, and honest about doubt.",
+        version=version("clearance-retrieval"),
+        lifespan=lifespan,
+        # The interactive pages load scripts from elsewhere; the schema alone is served.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        # Validation failures and exceptions would otherwise be logged with what was sent.
+        telemetry={"logs": False},
+        exception_handlers=dict.fromkeys(HANDLED, answer),
+    )
+    app.state.runtime = runtime
+    app.state.metrics = metrics
+    app.state.warmth = Warmth.WARMING
+    app.add_middleware(Boundary, metrics=metrics)
+    app.include_router(routes.router)
+    app.include_router(routes.operations)
+    app.include_router(health.router)
+    app.router.routes.append(mcp.route)
+    return app
+
+
+async def _warm(app: FastAPI) -> None:
+    """Load models and index in the background: health checks answer from the first moment.
+
+    Tried again until it succeeds, because what it waits for (a model to appear, an index server
+    to come up) may come later.
+    """
+    while True:
+        try:
+            await anyio.to_thread.run_sync(app.state.runtime.warm)
+        except Exception as error:  # noqa: BLE001 - not ready is the answer, whatever the reason
+            app.state.warmth = Warmth.UNAVAILABLE
+            _log.error("warming_failed", exc_info=error)
+            await anyio.sleep(WARM_AGAIN_SECONDS)
+        else:
+            app.state.warmth = Warmth.OK
+            return

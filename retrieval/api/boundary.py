@@ -1,0 +1,140 @@
+"""The outermost layer of a request: its id, its size, its metrics and its log line.
+
+Every request ends here, whatever became of it. What no handler answered is answered here, without
+a traceback; one line per request says route, status, code and duration, never the path or query
+as sent, which may hold what was asked.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from retrieval import metrics as measure
+from retrieval.api.problems import MEDIA_TYPE, OUR_SIDE, refuse
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from retrieval.metrics import Metrics
+
+REQUEST_ID_HEADER: Final = "X-Request-ID"
+MAX_BODY_BYTES: Final = 64 * 1024
+"""Far above the longest question; nothing on this surface uploads documents."""
+
+_SAFE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_log = structlog.get_logger(__name__)
+
+
+def new_request_id() -> str:
+    """A fresh, unguessable request id."""
+    return secrets.token_hex(16)
+
+
+def request_id_of(request: Request) -> str:
+    """The id the boundary gave this request."""
+    return str(request.state.request_id)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The problem+json reply to a request that ended in ``error``."""
+    refusal = refuse(error, request_id=request_id_of(request))
+    request.state.code = refusal.problem.code
+    return Response(
+        refusal.problem.model_dump_json(exclude_none=True),
+        status_code=refusal.problem.status,
+        headers=dict(refusal.headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+class Boundary:
+    """ASGI middleware around everything else."""
+
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _accept_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        scope.setdefault("state", {}).update(request_id=request_id, code=measure.OK)
+        started, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            with measure.bound(self._metrics):
+                try:
+                    await self._app(scope, self._limited(scope, receive), send_with_id)
+                except Exception as error:
+                    if status:
+                        raise  # half a reply is out: only closing the connection says so
+                    response = await answer(Request(scope), error)
+                    if response.status_code >= OUR_SIDE:
+                        _log.error("request_failed", exc_info=error)
+                    await response(scope, receive, send_with_id)
+            self._record(scope, status=status, seconds=time.perf_counter() - started)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """``receive``, raising 413 as soon as the body is or declares itself too large."""
+        declared = Headers(scope=scope).get("content-length", "")
+        too_large = declared.isdigit() and int(declared) > self._max_body_bytes
+        seen = 0
+
+        async def limited() -> Message:
+            nonlocal seen
+            if too_large:
+                raise HTTPException(413)
+            message = await receive()
+            if message["type"] == "http.request":
+                seen += len(message.get("body", b""))
+                if seen > self._max_body_bytes:
+                    raise HTTPException(413)
+            return message
+
+        return limited
+
+    def _record(self, scope: Scope, *, status: int, seconds: float) -> None:
+        route, code = route_of(scope), scope["state"]["code"]
+        self._metrics.request(route=route, status=status, code=code, seconds=seconds)
+        _log.info(
+            "request",
+            method=scope["method"] if route != UNMATCHED else "*",
+            route=route,
+            status=status,
+            code=code,
+            milliseconds=round(seconds * 1000, 2),
+        )
+
+
+UNMATCHED: Final = "unmatched"
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that was taken: bounded in number, and free of what was asked."""
+    return str(getattr(scope.get("route"), "path", UNMATCHED))
+
+
+def _accept_id(sent: str | None) -> str:
+    """The sender's request id if it is a short, safe token, else a new one."""
+    return sent if sent is not None and _SAFE_ID.fullmatch(sent) else new_request_id()

@@ -1,0 +1,84 @@
+"""The guarded routes: translate, call the core in a worker thread, count, return.
+
+Plain ``def`` on purpose: the core is synchronous, and the framework runs these in its thread pool.
+"""
+
+import time
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from acl.caller import ApiScope, Caller
+from retrieval import metrics as measure
+from retrieval.api.auth import Authorised, guarded, runtime_of
+from retrieval.api.boundary import request_id_of
+from retrieval.api.problems import MEDIA_TYPE, Problem
+from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesResponse
+from retrieval.lookup import get_evidence, list_sources
+from retrieval.pipeline import retrieve
+from retrieval.query import RetrieveRequest
+from retrieval.runtime import Runtime
+
+SURFACE: Final = "http"
+MAX_ID_CHARS: Final = 128
+
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {
+        "model": Problem,
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in {
+        401: "No good bearer token",
+        403: "The token lacks the API scope, or the tenant is disabled",
+        422: "The request is malformed; errors names each field",
+        503: "Catalogue or index unavailable",
+    }.items()
+}
+
+router = APIRouter(prefix="/v1", responses=_PROBLEMS)
+operations = APIRouter()
+
+RuntimeOf = Annotated[Runtime, Depends(runtime_of)]
+Retriever = Annotated[Caller, Depends(Authorised(ApiScope.RETRIEVE))]
+
+
+@router.post("/retrieve", dependencies=guarded(ApiScope.RETRIEVE), operation_id="retrieve")
+def retrieve_evidence(
+    body: RetrieveRequest, caller: Retriever, runtime: RuntimeOf, request: Request
+) -> RetrieveResponse:
+    """Evidence the caller is cleared to see, cited, with what is stale or in doubt."""
+    started = time.perf_counter()
+    response = retrieve(runtime, caller, body, request_id=request_id_of(request))
+    measure.current().answer(
+        surface=SURFACE, status=response.status, seconds=time.perf_counter() - started
+    )
+    return response
+
+
+@router.get(
+    "/evidence/{chunk_id}", dependencies=guarded(ApiScope.RETRIEVE), operation_id="get_evidence"
+)
+def evidence_by_id(
+    chunk_id: Annotated[str, Path(max_length=MAX_ID_CHARS)],
+    caller: Retriever,
+    runtime: RuntimeOf,
+    request: Request,
+) -> EvidenceResponse:
+    """One piece of evidence with its neighbours. Absent and forbidden are one 404."""
+    return get_evidence(runtime, caller, chunk_id, request_id=request_id_of(request))
+
+
+@router.get("/sources", dependencies=guarded(ApiScope.RETRIEVE), operation_id="list_sources")
+def sources(caller: Retriever, runtime: RuntimeOf, request: Request) -> SourcesResponse:
+    """Freshness of the sources in which the caller can see something."""
+    return list_sources(runtime, caller, request_id=request_id_of(request))
+
+
+@operations.get("/metrics", dependencies=guarded(ApiScope.OPS), operation_id="metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus metrics. Counts span tenants, so a key with the scope ``ops`` is asked for."""
+    return Response(
+        request.app.state.metrics.exposition(),
+        media_type="text/plain; version=0.0.4; charset=utf-8",
+    )

@@ -1,0 +1,134 @@
+"""Streamable HTTP at ``/mcp`` inside the service: stateless, JSON replies, bearer tokens only.
+
+The service is an OAuth resource server without an authorization server of its own: keys are made by
+an operator and handed out. So the SDK's bearer and resource checks are put together here, and no
+metadata pointing to an authorization server is published, because there is none.
+
+What a token's *resource* is: a key is good only if it is found in this installation's catalogue,
+so it was issued for this installation and can be used at no other. The verifier therefore reports
+this installation's own URL, and the SDK refuses a token whose resource is anything else. A token
+format that names its own audience (a JWT) must report that audience instead.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import anyio.to_thread
+from mcp.server.auth.middleware.bearer_auth import (
+    AuthenticatedUser,
+    BearerAuthBackend,
+    RequireAuthMiddleware,
+)
+from mcp.server.auth.provider import AccessToken
+from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl, InstanceOf
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.routing import Route
+
+from acl.caller import ApiScope, Caller
+from acl.errors import AclError, InvalidTokenError
+from acl.keys import REFUSED
+from retrieval.api.auth import MCP_PATH
+from retrieval.api.boundary import MAX_BODY_BYTES
+from retrieval.mcp.server import build_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp.server.context import ServerRequestContext
+
+    from retrieval.runtime import Runtime
+    from retrieval.settings import Settings
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+class VerifiedToken(AccessToken):
+    """A verified token together with the caller it speaks for. It does not keep the secret."""
+
+    caller: InstanceOf[Caller]
+
+
+class KeyVerifier:
+    """Verifies API keys against this installation's catalogue."""
+
+    def __init__(self, runtime: Runtime, *, resource: str) -> None:
+        self._runtime = runtime
+        self._resource = resource
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """The verified token, or None whatever is wrong with it."""
+        try:
+            caller = await anyio.to_thread.run_sync(self._runtime.authenticate, token)
+        except AclError:
+            return None
+        return VerifiedToken(
+            token="",  # nothing after verification needs it
+            client_id=str(caller.actor or caller.subject),
+            subject=str(caller.subject),
+            scopes=sorted(caller.api_scopes),
+            resource=self._resource,
+            caller=caller,
+        )
+
+
+def caller_of(context: ServerRequestContext[dict[str, Any], Any]) -> Caller:
+    """The caller of an MCP request over HTTP: from its verified token, or nobody.
+
+    Raises:
+        InvalidTokenError: the request did not come through the bearer middleware.
+    """
+    user = getattr(context.request, "scope", {}).get("user")
+    if isinstance(user, AuthenticatedUser) and isinstance(user.access_token, VerifiedToken):
+        return user.access_token.caller
+    raise InvalidTokenError(REFUSED)
+
+
+class McpEndpoint:
+    """The route to add to the service, and the session manager to run beside it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        resource = public_url(runtime.settings) + MCP_PATH
+        self._manager = StreamableHTTPSessionManager(
+            build_server(runtime, caller_of),
+            json_response=True,
+            stateless=True,
+            security_settings=_transport_security(runtime.settings),
+            max_request_body_size=MAX_BODY_BYTES,
+        )
+        guarded = RequireAuthMiddleware(
+            StreamableHTTPASGIApp(self._manager), required_scopes=[ApiScope.RETRIEVE.value]
+        )
+        backend = BearerAuthBackend(
+            KeyVerifier(runtime, resource=resource), resource_server_url=AnyHttpUrl(resource)
+        )
+        self.route = Route(
+            MCP_PATH, endpoint=AuthenticationMiddleware(guarded, backend), include_in_schema=False
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve requests for as long as the context lasts."""
+        async with self._manager.run():
+            yield
+
+
+def public_url(settings: Settings) -> str:
+    """The URL under which this installation is reached, without a trailing slash."""
+    return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def _transport_security(settings: Settings) -> TransportSecuritySettings:
+    """Accept the public name and loopback names only, so that no web page can reach us by DNS."""
+    public = urlsplit(public_url(settings))
+    return TransportSecuritySettings(
+        allowed_hosts=[public.netloc, *(f"{name}:*" for name in LOOPBACK)],
+        allowed_origins=[
+            f"{public.scheme}://{public.netloc}",
+            *(f"http://{name}:*" for name in LOOPBACK),
+        ],
+    )
