@@ -1,0 +1,76 @@
+"""The command tree: every command and group, and the options that stand before them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from retrieval.cli import acl, db, doctor, ingest, keys, query, reindex, serve, sources, status
+from retrieval.cli.exits import reported
+from retrieval.cli.opening import Globals
+
+app = typer.Typer(
+    name="clearance",
+    help=(
+        "Evidence the caller is cleared to see, cited, and honest about doubt.\n\n"
+        "Commands act on a data directory. Whoever can read it is its operator: no token is asked "
+        "for, and 'query' may ask as anyone. Agents and applications go through 'serve' or 'mcp' "
+        "with a key instead.\n\n"
+        "Exit codes: 0 ok, 2 error, 3 done in part, 4 stale."
+    ),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"clearance {version('clearance-retrieval')}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    context: typer.Context,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir",
+            envvar="CLEARANCE_DATA_DIR",
+            help="Where the catalogue and the index live.",
+            file_okay=False,
+        ),
+    ] = None,
+    _show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=lambda value: _version(asked=value), is_eager=True),
+    ] = False,
+) -> None:
+    """Note what holds for every command."""
+    context.obj = Globals(data_dir)
+
+
+ingest.register(app)
+reindex.register(app)
+query.register(app)
+serve.register(app)
+status.register(app)
+doctor.register(app)
+app.add_typer(sources.app, name="sources")
+app.add_typer(acl.app, name="acl")
+app.add_typer(keys.app, name="keys")
+app.add_typer(db.app, name="db")
+
+
+@app.command()
+def demo() -> None:
+    """Ingest the packaged corpus and show every promise on it; exit code 1 if one fails."""
+    with reported():
+        from retrieval.demo.run import main
+
+        raise typer.Exit(main())

@@ -1,0 +1,33 @@
+"""Options that several commands share, with one wording each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from retrieval.cli.durations import parse_duration, parse_moment
+
+Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", metavar="TENANT")]
+AnyTenant = Annotated[
+    str | None, typer.Option("--tenant", "-t", help="Only this tenant.", metavar="TENANT")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
+MaxAge = Annotated[
+    int | None,
+    typer.Option(
+        "--max-age",
+        parser=parse_duration,
+        metavar="DURATION",
+        help="How old may the source be before it counts as stale, such as 12h or 7d.",
+    ),
+]
+Expires = Annotated[
+    str | None,
+    typer.Option(
+        "--expires",
+        metavar="WHEN",
+        help="A duration from now such as 30d, or a date such as 2030-01-31.",
+        callback=lambda value: None if value is None else parse_moment(value).isoformat(),
+    ),
+]

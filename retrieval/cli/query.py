@@ -1,0 +1,113 @@
+"""``clearance query``: ask as somebody, on this machine."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retrieval.cli.answers import print_answer
+from retrieval.cli.opening import opened, require_tenant
+from retrieval.cli.options import Json, Tenant
+from retrieval.cli.output import console, hint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from acl.caller import Caller
+    from retrieval.query import RetrieveRequest
+    from retrieval.runtime import Runtime
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(query)
+
+
+def query(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="The question.", metavar="TEXT")],
+    tenant: Tenant,
+    as_: Annotated[
+        str, typer.Option("--as", help="Who asks: user:ID or service:ID.", metavar="PRINCIPAL")
+    ],
+    actor: Annotated[
+        str | None,
+        typer.Option(
+            help="The agent asking for them; only what both may see is found.", metavar="PRINCIPAL"
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="At most this many.")] = 8,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only this source. Repeat.", metavar="NAME")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a question as somebody, and see what they would get.
+
+    You act as the operator of the data directory: whoever can read it may ask as anyone. For
+    agents and applications use 'serve' or 'mcp', where a key says who asks.
+    """
+    with opened(context) as runtime:
+        from acl.caller import ApiScope, Caller
+        from acl.principal import Principal
+        from retrieval.pipeline import retrieve
+        from retrieval.query import Include, RetrieveRequest
+
+        caller = Caller(
+            tenant=tenant,
+            subject=Principal.parse(as_),
+            actor=None if actor is None else Principal.parse(actor),
+            api_scopes=frozenset({ApiScope.RETRIEVE}),
+        )
+        request = RetrieveRequest(
+            query=text,
+            limit=limit,
+            sources=source,
+            include=frozenset({Include.SCORES, Include.TIMINGS}) if as_json else frozenset(),
+        )
+        require_tenant(runtime, tenant)
+        answer = retrieve(runtime, caller, request, request_id=secrets.token_hex(16))
+        if as_json:
+            typer.echo(answer.model_dump_json(indent=2, ensure_ascii=True))
+        else:
+            print_answer(console(), answer)
+        if not answer.evidence:
+            for suggestion in suggestions(runtime, caller, request):
+                hint(suggestion)
+
+
+def suggestions(runtime: Runtime, caller: Caller, request: RetrieveRequest) -> Sequence[str]:
+    """What an operator may have overlooked when nothing was found. Never shown to callers."""
+    from sqlalchemy import select
+
+    from acl.models import MembershipRow, PrincipalRow
+    from ingestion.models import SourceRow
+
+    tenant, found = caller.tenant, []
+    with runtime.database.read(tenant) as session:
+        for principal in (caller.subject, caller.actor):
+            if principal is None:
+                continue
+            row = session.get(PrincipalRow, (tenant, str(principal)))
+            if row is None:
+                found.append(
+                    f"{principal} is unknown in tenant {tenant}, so sees nothing: clearance acl "
+                    f"add-member group:NAME {principal} --tenant {tenant}"
+                )
+            elif not row.enabled:
+                found.append(f"{principal} is disabled, so sees nothing")
+            elif not session.scalar(
+                select(MembershipRow.grp).where(MembershipRow.member == str(principal)).limit(1)
+            ):
+                found.append(f"{principal} is in no group: clearance acl list --tenant {tenant}")
+        known = set(session.scalars(select(SourceRow.name)))
+    if not known:
+        found.append(f"nothing was ingested yet: clearance ingest FOLDER --tenant {tenant}")
+    found.extend(
+        f"there is no source {name!r} in tenant {tenant}; there are: {', '.join(sorted(known))}"
+        for name in request.sources or ()
+        if name not in known
+    )
+    return found

@@ -1,0 +1,135 @@
+"""How a run shows itself: a progress bar while it goes on, a report when it is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rich.text import Text
+
+from retrieval.cli.durations import spoken
+from retrieval.cli.exits import Exit
+from retrieval.cli.output import errors, one_line, table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from ingestion.report import Progress, RunReport
+
+SHOWN_PER_CODE: Final = 5
+
+_STYLES: Final = {"ok": "green", "partial": "yellow", "failed": "red"}
+
+
+@contextmanager
+def progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[Progress], None] | None]:
+    """A progress bar on standard error; yields what to call, or None if ``quiet``."""
+    if quiet:
+        yield None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    screen = errors()
+    with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(f"{one_line(label)}: listing", total=None, rate="")
+
+        def advance(state: Progress) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            rate = f"{state.chunks / elapsed:,.0f} chunks/s" if elapsed and state.chunks else ""
+            bar.update(
+                task,
+                description=f"{one_line(label)}: {state.phase}",
+                completed=state.done,
+                total=state.total,
+                rate=rate,
+            )
+
+        yield advance
+
+
+def exit_code(*reports: RunReport) -> Exit:
+    """0 if every run is complete, else 3."""
+    return Exit.OK if all(report.status == "ok" for report in reports) else Exit.PARTIAL
+
+
+def print_report(screen: Console, report: RunReport) -> None:
+    """A run for people: how it ended, what changed, what failed and why."""
+    seconds = (
+        (report.finished_at - report.started_at).total_seconds() if report.finished_at else None
+    )
+    verb = "would change" if report.dry_run else "took " + spoken(seconds)
+    screen.print(
+        Text.assemble(
+            (str(report.status), f"bold {_STYLES.get(str(report.status), '')}"),
+            f"  {one_line(report.tenant)}/{one_line(report.source)}",
+            (f"  {report.listed:,} documents listed, {verb}", "dim"),
+        )
+    )
+    counted = {
+        "added": report.added,
+        "changed": report.changed,
+        "moved to another ACL": report.moved,
+        "deleted": report.deleted,
+        "unchanged": report.unchanged,
+        "failed": report.failed,
+        "held back": report.held_deletions,
+    }
+    screen.print(
+        table(
+            ["documents", "count"],
+            [(name, count) for name, count in counted.items() if count],
+            right="count",
+        )
+    )
+    if report.chunks_added or report.chunks_removed:
+        screen.print(
+            f"chunks: {report.chunks_added:,} added, {report.chunks_removed:,} removed, "
+            f"{report.chunks_deduplicated:,} already there",
+            style="dim",
+        )
+    _print_failures(screen, report)
+    if report.held_deletions:
+        screen.print(
+            f"{report.held_deletions:,} documents are no longer listed, unusually many: they stay "
+            "until you run it again with --confirm-deletions",
+            style="yellow",
+        )
+
+
+def _print_failures(screen: Console, report: RunReport) -> None:
+    """Failures by code, most frequent first, a few of each."""
+    if not report.failures:
+        return
+    by_code = Counter(failure.code for failure in report.failures)
+    for code, count in by_code.most_common():
+        screen.print(Text.assemble((f"\n{one_line(code)}", "bold red"), f"  {count:,}"))
+        shown = [failure for failure in report.failures if failure.code == code][:SHOWN_PER_CODE]
+        for failure in shown:
+            screen.print(
+                Text.assemble(
+                    "  ", one_line(failure.external_id), ("  " + one_line(failure.message), "dim")
+                ),
+                soft_wrap=True,
+            )
+        if count > len(shown):
+            screen.print(f"  … and {count - len(shown):,} more (all of them with --json)")
