@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, select
+from sqlalchemy import String, and_, bindparam, select
 
 from acl.digest import view_digest
 from acl.models import AclRow
@@ -44,10 +44,29 @@ def view_of(session: Session, scope: AccessScope, *, secret: bytes) -> View:
     return View(view_digest(secret, scope.tenant, pairs), live)
 
 
+def predicate(
+    tenant: InstrumentedAttribute[str], acl_id: InstrumentedAttribute[str]
+) -> ColumnElement[bool]:
+    """The scope as an SQL predicate, for a statement that is built once and run often.
+
+    It holds no scope: running the statement without :func:`bound` values is an error of the
+    database driver, never an unrestricted answer.
+    """
+    return and_(
+        tenant == bindparam("scope_tenant", type_=String),
+        acl_id.in_(bindparam("scope_acls", expanding=True, type_=String)),
+    )
+
+
+def bound(scope: AccessScope) -> dict[str, object]:
+    """The values of :func:`predicate` for one scope."""
+    return {"scope_tenant": scope.tenant, "scope_acls": scope.sorted_ids}
+
+
 def visible(
     scope: AccessScope,
     tenant: InstrumentedAttribute[str],
     acl_id: InstrumentedAttribute[str],
 ) -> ColumnElement[bool]:
-    """The scope as an SQL predicate over a table's tenant and ACL columns."""
+    """The scope as an SQL predicate over a table's tenant and ACL columns, values included."""
     return and_(tenant == scope.tenant, acl_id.in_(scope.sorted_ids))

@@ -7,11 +7,12 @@ is still rechecked by the caller, row by row.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, bindparam, func, select, text
 
-from acl.view import visible
+from acl.view import bound, predicate, visible
 from ingestion.models import (
     ChunkRow,
     ChunkState,
@@ -87,15 +88,8 @@ class SourceState:
 
 def in_flight(session: Session, scope: AccessScope, generation: str) -> frozenset[str]:
     """Visible chunk ids that are being written or removed, and must not be searched."""
-    return frozenset(
-        session.scalars(
-            select(ChunkRow.id).where(
-                ChunkRow.generation == generation,
-                ChunkRow.state != ChunkState.LIVE.value,
-                visible(scope, ChunkRow.tenant, ChunkRow.acl_id),
-            )
-        )
-    )
+    values = bound(scope) | {"generation": generation}
+    return frozenset(session.scalars(_in_flight(), values))
 
 
 def fetch(
@@ -117,11 +111,14 @@ def fetch(
         fingerprint: of the embedder whose vectors to bring along.
         sources: if given, only places in these sources count.
     """
-    statement = _places(scope, generation, fingerprint).where(ChunkRow.id.in_(ids))
-    if sources is not None:
-        statement = statement.where(DocumentRow.source.in_(sources))
+    values = bound(scope) | {
+        "generation": generation,
+        "fingerprint": fingerprint,
+        "chunks": list(ids),
+        "sources": list(sources or ()),
+    }
     rows: dict[str, list[Row]] = {}
-    for row in session.execute(statement):
+    for row in session.execute(_fetch(narrowed=sources is not None), values):
         rows.setdefault(row[0], []).append(row)
     return {ident: _stored(places) for ident, places in rows.items()}
 
@@ -130,12 +127,14 @@ def beside(
     session: Session, scope: AccessScope, generation: str, place: Place, *, reach: int
 ) -> list[tuple[int, StoredChunk]]:
     """Visible chunks up to ``reach`` before and after a place in its document, by ordinal."""
-    statement = _places(scope, generation, fingerprint="").where(
-        OccurrenceRow.document_id == place.document_id,
-        OccurrenceRow.ordinal.between(place.ordinal - reach, place.ordinal + reach),
-        OccurrenceRow.ordinal != place.ordinal,
-    )
-    rows = session.execute(statement.order_by(OccurrenceRow.ordinal))
+    values = bound(scope) | {
+        "generation": generation,
+        "fingerprint": "",
+        "document": place.document_id,
+        "ordinal": place.ordinal,
+        "reach": reach,
+    }
+    rows = session.execute(_beside(), values)
     return [(row[_ORDINAL], _stored([row])) for row in rows]
 
 
@@ -145,9 +144,43 @@ def _stored(rows: Sequence[Row]) -> StoredChunk:
     return StoredChunk(*(*rows[0][:_CHUNK], places))
 
 
-def _places(scope: AccessScope, generation: str, fingerprint: str) -> Select[Any]:
+# The statements are built once: on the query path, building them costs more than running them.
+
+
+@cache
+def _in_flight() -> Select[*tuple[Any, ...]]:
+    return select(ChunkRow.id).where(
+        ChunkRow.generation == bindparam("generation"),
+        ChunkRow.state != text("'live'"),  # literal, so that the partial index applies
+        predicate(ChunkRow.tenant, ChunkRow.acl_id),
+    )
+
+
+@cache
+def _fetch(*, narrowed: bool) -> Select[*tuple[Any, ...]]:
+    statement = _places().where(ChunkRow.id.in_(bindparam("chunks", expanding=True)))
+    if narrowed:
+        statement = statement.where(DocumentRow.source.in_(bindparam("sources", expanding=True)))
+    return statement
+
+
+@cache
+def _beside() -> Select[*tuple[Any, ...]]:
+    here, reach = bindparam("ordinal", type_=Integer), bindparam("reach", type_=Integer)
+    return (
+        _places()
+        .where(
+            OccurrenceRow.document_id == bindparam("document"),
+            OccurrenceRow.ordinal.between(here - reach, here + reach),
+            OccurrenceRow.ordinal != here,
+        )
+        .order_by(OccurrenceRow.ordinal)
+    )
+
+
+def _places() -> Select[*tuple[Any, ...]]:
     """Chunks joined to where they stand; the scope holds for the chunk and for the document."""
-    columns: Select[Any] = select(
+    columns: Select[*tuple[Any, ...]] = select(
         ChunkRow.id,
         ChunkRow.tenant,
         ChunkRow.acl_id,
@@ -196,14 +229,14 @@ def _places(scope: AccessScope, generation: str, fingerprint: str) -> Select[Any
         .outerjoin(
             EmbeddingRow,
             (EmbeddingRow.tenant == ChunkRow.tenant)
-            & (EmbeddingRow.fingerprint == fingerprint)
+            & (EmbeddingRow.fingerprint == bindparam("fingerprint"))
             & (EmbeddingRow.sha == ChunkRow.embedded_sha),
         )
         .where(
-            ChunkRow.generation == generation,
+            ChunkRow.generation == bindparam("generation"),
             ChunkRow.state == ChunkState.LIVE.value,
             DocumentRow.deleted_at.is_(None),
-            visible(scope, ChunkRow.tenant, ChunkRow.acl_id),
+            predicate(ChunkRow.tenant, ChunkRow.acl_id),
         )
     )
 

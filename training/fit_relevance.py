@@ -1,0 +1,206 @@
+"""Fit the relevance gate (``retrieval/relevance.json``) and report how it does on held-out sets.
+
+    python training/fit_relevance.py --data DIR [--write]
+
+``DIR`` holds ``support/scifact_beir`` and ``support/attributionbench`` (fitted on) and
+``retrieval/xquad_en`` (never fitted on, only reported). The demo's own questions are reported too.
+
+Each question is asked twice: of a corpus that holds its passage, and of one from which it was
+taken. A pair is (question, candidate among the best ten by cosine); the passage itself is a
+positive, the candidates of the second asking are negatives. The decision that counts is made per
+question, on the best candidate: is there evidence at all? So after the logistic regression the
+bias is set where F1 of ``no_evidence`` over the *fitting* questions is best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from ingestion.embedding.factory import create_embedder
+from retrieval.relevance import coverage, query_terms
+
+if TYPE_CHECKING:
+    from ingestion.embedding.port import Embedder
+
+SEED = 7
+CANDIDATES = 10
+MAX_PASSAGES = 1_500
+WEIGHTS = Path(__file__).parent.parent / "retrieval" / "relevance.json"
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Passages, questions, and for each question the indices of the passages that bear on it."""
+
+    name: str
+    passages: list[str]
+    asked: list[tuple[str, set[int]]]
+
+
+def scifact(folder: Path) -> Questions:
+    """Claims of the training split and the abstracts judged relevant to them."""
+    with gzip.open(folder / "corpus_sents.jsonl.gz", "rt", encoding="utf-8") as lines:
+        corpus = {}
+        for line in lines:
+            row = json.loads(line)
+            ident = str(row.get("doc_id", row.get("_id")))
+            body = row.get("abstract") or row.get("sentences") or row.get("sents")
+            corpus[ident] = f"{row.get('title', '')}\n{' '.join(body)}"
+    queries = {}
+    for line in (folder / "queries.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        queries[str(row["_id"])] = row["text"]
+    judged: dict[str, set[str]] = {}
+    for line in (folder / "qrels_train.tsv").read_text("utf-8").splitlines()[1:]:
+        query, document, grade = line.split("\t")[:3]
+        if int(grade) > 0 and document in corpus and query in queries:
+            judged.setdefault(query, set()).add(document)
+    kept = sorted({document for documents in judged.values() for document in documents})
+    rest = sorted(set(corpus) - set(kept))
+    random.Random(SEED).shuffle(rest)
+    order = (kept + rest)[:MAX_PASSAGES]
+    place = {document: index for index, document in enumerate(order)}
+    asked = [
+        (queries[query], {place[d] for d in documents if d in place})
+        for query, documents in sorted(judged.items())
+    ]
+    return Questions("scifact train", [corpus[d] for d in order], [a for a in asked if a[1]])
+
+
+def attributionbench(folder: Path) -> Questions:
+    """Questions and the references their attributable answers rest on."""
+    passages: dict[str, int] = {}
+    asked: dict[str, set[int]] = {}
+    for line in (folder / "dev_all_subset_balanced.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        for reference in row["references"]:
+            index = passages.setdefault(reference[:1_500], len(passages))
+            if row["attribution_label"] == "attributable" and row["question"]:
+                asked.setdefault(row["question"], set()).add(index)
+    return Questions("attributionbench dev", list(passages), sorted(asked.items()))
+
+
+def xquad(folder: Path) -> Questions:
+    """Wikipedia paragraphs and questions on them."""
+    passages: dict[str, int] = {}
+    asked = []
+    for line in (folder / "test_en.jsonl").read_text("utf-8").splitlines():
+        row = json.loads(line)
+        asked.append((row["question"], {passages.setdefault(row["context"], len(passages))}))
+    return Questions("xquad", list(passages), asked)
+
+
+def candidates(
+    embedder: Embedder, questions: Questions
+) -> tuple[list[tuple[float, float, int]], list[list[int]], list[list[int]]]:
+    """Features of (question, candidate) pairs, and pair numbers with and without the passage."""
+    passages = embedder.embed_documents(questions.passages)
+    asked = embedder.embed_documents([question for question, _ in questions.asked])
+    pairs: list[tuple[float, float, int]] = []
+    present, absent = [], []
+    for (question, relevant), vector in zip(questions.asked, asked, strict=True):
+        terms = query_terms(question)
+        scores = passages @ vector
+        best = [int(i) for i in np.argsort(-scores)[: CANDIDATES + len(relevant)]]
+        numbers = {}
+        for index in best:
+            numbers[index] = len(pairs)
+            pairs.append(
+                (
+                    float(scores[index]),
+                    coverage(terms, questions.passages[index]),
+                    int(index in relevant),
+                )
+            )
+        present.append([numbers[i] for i in best[:CANDIDATES]])
+        absent.append([numbers[i] for i in best if i not in relevant][:CANDIDATES])
+    return pairs, present, absent
+
+
+def f1(found: np.ndarray, missing: np.ndarray, threshold: float) -> tuple[float, float, float]:
+    """Precision, recall and F1 of saying ``no_evidence`` below ``threshold``."""
+    true = float(np.sum(missing < threshold))
+    false = float(np.sum(found < threshold))
+    precision = true / max(1.0, true + false)
+    recall = true / max(1, len(missing))
+    return precision, recall, 2 * precision * recall / max(1e-9, precision + recall)
+
+
+def best_of(logits: np.ndarray, groups: list[list[int]]) -> np.ndarray:
+    """The highest logit of each group of pairs."""
+    return np.array([max(logits[group]) for group in groups])
+
+
+def main() -> None:
+    """Fit, report, and write the weights if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--write", action="store_true", help="store the weights in the package")
+    options = parser.parse_args()
+    embedder = create_embedder("onnx:all-MiniLM-L6-v2")
+    fitted_on = [
+        scifact(options.data / "support" / "scifact_beir"),
+        attributionbench(options.data / "support" / "attributionbench"),
+    ]
+    held_out = [xquad(options.data / "retrieval" / "xquad_en")]
+    rows = {q.name: candidates(embedder, q) for q in [*fitted_on, *held_out]}
+    features, labels, weights = [], [], []
+    for questions in fitted_on:
+        pairs, present, absent = rows[questions.name]
+        chosen = [n for group in present for n in group if pairs[n][2]]
+        chosen += [n for group in absent for n in group[:3]]
+        features += [pairs[n][:2] for n in chosen]
+        labels += [pairs[n][2] for n in chosen]
+        weights += [1.0 / len(chosen)] * len(chosen)  # each set counts alike
+    model = LogisticRegression(class_weight="balanced", C=100.0)
+    model.fit(np.array(features), np.array(labels), sample_weight=np.array(weights) * len(labels))
+    slope, bias = model.coef_[0], float(model.intercept_[0])
+    logits = {name: np.array([p[:2] for p in data[0]]) @ slope for name, data in rows.items()}
+    cuts = np.linspace(-bias - 4, -bias + 4, 161)
+    scores = []
+    for cut in cuts:
+        scores.append(
+            np.mean(
+                [
+                    f1(
+                        best_of(logits[q.name], rows[q.name][1]),
+                        best_of(logits[q.name], rows[q.name][2]),
+                        cut,
+                    )[2]
+                    for q in fitted_on
+                ]
+            )
+        )
+    bias = -float(cuts[int(np.argmax(scores))])
+    print(f"bias {bias:.3f}  cosine {slope[0]:.3f}  coverage {slope[1]:.3f}")
+    for questions in [*fitted_on, *held_out]:
+        _, present, absent = rows[questions.name]
+        found = best_of(logits[questions.name], present)
+        missing = best_of(logits[questions.name], absent)
+        precision, recall, score = f1(found, missing, -bias)
+        pairs_above = float(np.mean(found[:, None] > missing[None, :]))
+        print(
+            f"{questions.name:22} questions {len(found):5}  no_evidence precision {precision:.3f} "
+            f"recall {recall:.3f} F1 {score:.3f}  AUROC {pairs_above:.3f}"
+        )
+    if options.write:
+        table = json.loads(WEIGHTS.read_text("utf-8"))
+        table["models"]["all-MiniLM-L6-v2"] = {
+            "bias": round(bias, 3),
+            "cosine": round(float(slope[0]), 3),
+            "coverage": round(float(slope[1]), 3),
+        }
+        WEIGHTS.write_text(json.dumps(table, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
