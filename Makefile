@@ -10,7 +10,8 @@ WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n 
 ARGS    ?=
 
 BIN     := $(VENV)/bin
-PIP     := $(BIN)/python -m pip --disable-pip-version-check
+# Errors only: what the build backend has to say about editable installs helps nobody.
+PIP     := $(BIN)/python -m pip --disable-pip-version-check -qq
 STAMPS  := .stamps
 INPUTS  := pyproject.toml constraints.txt
 
@@ -66,18 +67,21 @@ clean: ## Remove what these targets made here; your own data directory is not am
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --upgrade pip
+	@echo "Making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/dev: $(INPUTS) | $(STAMPS)/venv
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "Installing the packages (a few minutes the first time)"
+	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
 	@mkdir -p $(@D) && touch $@
 
 $(STAMPS)/bench: $(STAMPS)/dev
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench,dev]'
+	@echo "Installing what the comparison needs"
+	@$(PIP) install --constraint constraints.txt --editable '.[bench,dev]'
 	@touch $@
 
 $(STAMPS)/model: $(STAMPS)/dev
-	$(BIN)/python -c 'from ingestion.embedding.store import ensure_exported as go; go(on_progress=print)'
+	@$(BIN)/python -c 'from ingestion.embedding.store import ensure_exported as go; go(on_progress=print)'
 	@touch $@
