@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ingestion.index.client import EdgeHost
 from ingestion.index.memory import MemoryHost
 from ingestion.index.shards import InProcessEdgeHost
 from tests.contract.index.worlds import DIMENSIONS
@@ -34,10 +35,18 @@ def index(engine: Engine) -> VectorIndex:
     return engine.host.open("g1", dimensions=DIMENSIONS)
 
 
-@pytest.fixture(params=["memory", "edge"])
+@pytest.fixture(params=["memory", "edge", "process"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """Each engine in turn, empty."""
-    name = request.param
-    host: IndexHost = MemoryHost() if name == "memory" else InProcessEdgeHost(tmp_path / "shards")
-    yield Engine(name, host)
-    host.close()
+    match request.param:
+        case "memory":
+            yield Engine("memory", MemoryHost())
+        case "edge":
+            edge = InProcessEdgeHost(tmp_path / "shards")
+            yield Engine("edge", edge)
+            edge.close()
+        case "process":
+            process = EdgeHost(tmp_path, idle_seconds=60)
+            yield Engine("process", process)
+            process.shutdown()
+            process.close()
