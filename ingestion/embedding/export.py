@@ -9,9 +9,9 @@ rename. What must never live here: anything a serving process imports.
 import argparse
 import fcntl
 import json
+import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -78,7 +78,8 @@ def export(
         _clear_leftovers(final)
         say(f"checking the weights of {model.name}")
         source = verified_folder(model, folder=weights_folder)
-        draft = Path(tempfile.mkdtemp(prefix=_draft_prefix(final), dir=model_dir))
+        draft = model_dir / f"{_draft_prefix(final)}{os.getpid()}"
+        draft.mkdir()
         try:
             say(f"exporting {model.name} to ONNX")
             _write_export(model, source=source, draft=draft)
@@ -124,6 +125,9 @@ def _write_export(model: PackagedModel, *, source: Path, draft: Path) -> None:
         size_threshold=_SMALLEST_BESIDE,
     )
     shutil.copyfile(source / TOKENIZER, draft / TOKENIZER)
+    # The library keeps this file to its owner. The weights are no secret, and an image is often
+    # built by one user and run by another.
+    (draft / GRAPH_WEIGHTS).chmod((draft / GRAPH).stat().st_mode)
     versions = {library: version(library) for library in _WRITERS}
     Manifest.describe(model, folder=draft, versions=versions).write(draft)
 

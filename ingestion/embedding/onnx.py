@@ -21,9 +21,9 @@ from ingestion.errors import EmbeddingError
 
 _SPECIAL_TOKENS: Final = 2  # [CLS] before every text and [SEP] behind it
 _ERRORS_ONLY: Final = 3
-# Threads that wait for work spin this long before they sleep. Left at its default, the runtime
-# spins so long that a second busy process on the machine triples the time of a query; not at all,
-# and an idle machine takes a fifth longer.
+# Threads that wait for work spin this long before they sleep. With the runtime's own, far longer
+# default a query takes twice as long once other processes want the processors; without spinning
+# it takes a quarter longer when none does.
 _SPIN_MICROSECONDS: Final = 50
 
 

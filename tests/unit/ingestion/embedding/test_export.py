@@ -21,6 +21,12 @@ def published(model_dir: Path) -> list[str]:
     return sorted(path.name for path in model_dir.iterdir() if not path.name.endswith(".lock"))
 
 
+def umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
 def test_other_weights_are_refused_and_nothing_is_published(tmp_path: Path) -> None:
     weights = tmp_path / "weights"
     weights.mkdir()
@@ -66,6 +72,7 @@ def test_a_broken_export_is_made_anew_and_what_a_killed_one_left_is_removed(
     ensure_exported(model_dir=tmp_path, on_progress=said.append)
     assert any("exporting" in message for message in said)
     assert published(tmp_path) == [folder.name]
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o666 & ~umask()}
     assert sha256_of(folder / GRAPH_WEIGHTS) == sha256_of(exported.folder / GRAPH_WEIGHTS)
 
 
