@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import String, and_, bindparam, case, cast, func, literal, or_, select
+from sqlalchemy import String, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
@@ -135,5 +135,11 @@ def _principals(tenant: BindParameter[str]) -> CTE:
         )
         .where(MembershipRow.tenant == tenant)
     )
-    everyone = select(cast(literal(str(EVERYONE)), String)).where(select(reach).exists())
+    # 'everyone' is a principal like the others, so it too can be switched off.
+    everyone = select(PrincipalRow.principal).where(
+        PrincipalRow.tenant == tenant,
+        PrincipalRow.principal == str(EVERYONE),
+        PrincipalRow.enabled,
+        select(reach).exists(),
+    )
     return select(reach.c.principal).union(everyone).cte("who")
