@@ -73,11 +73,13 @@ class Flow:
     def add_heading(self, level: int, mark: tuple[int, int]) -> None:
         """Record what was written since ``mark`` as a heading, if anything was."""
         parts, earliest = mark
-        written = "".join(self._parts[parts:]).strip()
-        if written:
-            start = max(earliest, self.place - len(written))
-            words = " ".join(written[len(written) - (self.place - start) :].split())
-            self.headings.append(Heading(level, words, start, self.place))
+        written = "".join(self._parts[parts:])
+        base = self.place - len(written)
+        start = max(earliest, base + len(written) - len(written.lstrip()))
+        end = base + len(written.rstrip())
+        if start < end:
+            words = " ".join(written[start - base : end - base].split())
+            self.headings.append(Heading(level, words, start, end))
 
     def text(self) -> str:
         """Return everything written so far."""
