@@ -16,7 +16,7 @@ import structlog
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
 
-QUIET_LIBRARIES: Final = ("httpx", "mcp", "uvicorn.access", "sse_starlette", "alembic")
+QUIET_LIBRARIES: Final = ("httpx", "httpx2", "mcp", "uvicorn.access", "sse_starlette", "alembic")
 """Loggers kept at WARNING: their INFO lines repeat each request, some with its arguments."""
 
 
@@ -51,27 +51,28 @@ def configure(*, level: str = "INFO") -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _keep_values_out_of_tracebacks(
-    logger: WrappedLogger, method: str, event: EventDict
-) -> EventDict:
-    """Replace a traceback by the exception's type and the frames it passed.
+def failure(error: BaseException) -> dict[str, object]:
+    """What may be logged of an exception: its type, and the places it passed.
 
-    An exception's own text may hold what was being read or asked (a database error quotes its
-    parameters); file, line and function say where to look without saying what was there.
+    Never its text, and no values of variables: either may hold what was being read or asked (a
+    database error quotes its parameters). File, line and function say where to look.
     """
-    del logger, method
-    info = event.pop("exc_info", None)
-    if info is True:
-        info = sys.exc_info()
-    error = info if isinstance(info, BaseException) else info[1] if info else None
-    if error is None:
-        return event
     frames = []
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
         frames.append(f"{code.co_filename}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    event["error"] = f"{type(error).__module__}.{type(error).__qualname__}"
-    event["frames"] = frames
-    return event
+    return {"error": f"{type(error).__module__}.{type(error).__qualname__}", "frames": frames}
+
+
+def _keep_values_out_of_tracebacks(
+    logger: WrappedLogger, method: str, event: EventDict
+) -> EventDict:
+    """Hold the records of libraries to :func:`failure` too."""
+    del logger, method
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info if isinstance(info, BaseException) else info[1] if info else None
+    return event | failure(error) if error is not None else event

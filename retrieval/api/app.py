@@ -18,6 +18,7 @@ from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
 from retrieval.mcp.http import McpEndpoint
 from retrieval.metrics import Metrics
+from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,7 +95,7 @@ async def _warm(app: FastAPI) -> None:
             await anyio.to_thread.run_sync(app.state.runtime.warm)
         except Exception as error:  # noqa: BLE001 - not ready is the answer, whatever the reason
             app.state.warmth = Warmth.UNAVAILABLE
-            _log.error("warming_failed", exc_info=error)
+            _log.error("warming_failed", **failure(error))
             await anyio.sleep(WARM_AGAIN_SECONDS)
         else:
             app.state.warmth = Warmth.OK

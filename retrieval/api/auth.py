@@ -78,7 +78,8 @@ async def refuse_other_media_types(request: Request) -> None:
 def guarded(scope: ApiScope) -> Sequence[Any]:
     """The dependencies of a guarded route, in the order in which they are asked.
 
-    Authentication stands first, so that a stranger learns nothing from how a request is refused.
+    Authentication stands first: a stranger learns no more from a refusal than whether the body was
+    JSON at all, which the framework reads before it asks anyone.
     """
     return [
         Depends(Authorised(scope)),

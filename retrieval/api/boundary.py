@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from retrieval import metrics as measure
 from retrieval.api.problems import MEDIA_TYPE, OUR_SIDE, refuse
+from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -91,7 +92,7 @@ class Boundary:
                         raise  # half a reply is out: only closing the connection says so
                     response = await answer(Request(scope), error)
                     if response.status_code >= OUR_SIDE:
-                        _log.error("request_failed", exc_info=error)
+                        _log.error("request_failed", **failure(error))
                     await response(scope, receive, send_with_id)
             self._record(scope, status=status, seconds=time.perf_counter() - started)
 

@@ -21,6 +21,7 @@ from retrieval import metrics as measure
 from retrieval.api.boundary import new_request_id, request_id_of
 from retrieval.api.problems import OUR_SIDE, refuse, refuse_fields
 from retrieval.mcp.tools import INSTRUCTIONS, TOOLS
+from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,7 @@ def _answer(
     except Exception as error:  # noqa: BLE001 - the last place that can answer
         problem = refuse(error, request_id=request_id).problem
         if problem.status >= OUR_SIDE:
-            _log.error("tool_failed", tool=label, request_id=request_id, exc_info=error)
+            _log.error("tool_failed", tool=label, request_id=request_id, **failure(error))
     else:
         measure.current().tool_call(tool=label, code=measure.OK)
         return _answered(answer)
