@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingestion.index.memory import MemoryHost
-from ingestion.index.port import SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from acl.scope import AccessScope
-    from ingestion.index.port import IndexHost, Point, SearchRequest, VectorIndex
+    from ingestion.index.port import IndexHost, Point, SearchRequest, SearchResult, VectorIndex
 
     OnSearch = Callable[[AccessScope, SearchRequest, SearchResult], SearchResult]
 
