@@ -6,7 +6,7 @@ with a tighter bound. What must never live here: compatibility folding, which ch
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import chain
 
@@ -17,9 +17,10 @@ MAX_MARKS = 8
 """Combining marks kept on one character; no orthography needs as many."""
 
 # Where marks live: no other plane holds any.
-_BASIC_AND_FIRST_PLANE = range(0x300, 0x20000)
+_BASIC_PLANE = range(0x300, 0x10000)
+_FIRST_PLANE = range(0x10000, 0x20000)
 _SELECTOR_SUPPLEMENT = range(0xE0100, 0xE01F0)
-_MAY_CARRY_MARKS = re.compile("[\u0300-\U0010ffff]")
+_MAY_FLOOD = re.compile(f"[\u0300-\U0010ffff]{{{MAX_MARKS + 1}}}")
 
 
 def composed(text: str) -> Iterator[tuple[Edit, Finding | None]]:
@@ -39,7 +40,7 @@ def composed(text: str) -> Iterator[tuple[Edit, Finding | None]]:
 
 def capped(text: str) -> Iterator[tuple[Edit, Finding | None]]:
     """Yield the removal of combining marks beyond `MAX_MARKS` on one character."""
-    if text.isascii() or not _MAY_CARRY_MARKS.search(text):
+    if text.isascii() or not _MAY_FLOOD.search(text):
         return
     for match in _floods().finditer(text):
         start, end = match.start() + MAX_MARKS, match.end()
@@ -68,15 +69,16 @@ def _finding(start: int, end: int) -> Finding:
 
 
 @cache
-def _marks() -> str:
-    """Return the character class of all marks, as ranges; built when first needed."""
-    points = [
-        point
-        for point in chain(_BASIC_AND_FIRST_PLANE, _SELECTOR_SUPPLEMENT)
-        if unicodedata.category(chr(point)).startswith("M")
-    ]
+def _marks() -> tuple[str, str]:
+    """Return the classes of all marks, as ranges: the basic plane's, and the others'."""
+    return _class(_BASIC_PLANE), _class(chain(_FIRST_PLANE, _SELECTOR_SUPPLEMENT))
+
+
+def _class(points: Iterable[int]) -> str:
     ranges: list[list[int]] = []
     for point in points:
+        if not unicodedata.category(chr(point)).startswith("M"):
+            continue
         if ranges and point == ranges[-1][1] + 1:
             ranges[-1][1] = point
         else:
@@ -87,10 +89,13 @@ def _marks() -> str:
 @cache
 def _clusters() -> re.Pattern[str]:
     """A character and what may compose with it: marks, and the vowels and finals of Hangul."""
-    followers = rf"{_marks()}\u1160-\u11ff"
+    followers = rf"{''.join(_marks())}\u1160-\u11ff"
     return re.compile(rf"[^{followers}][{followers}]*|[{followers}]+")
 
 
 @cache
 def _floods() -> re.Pattern[str]:
-    return re.compile(rf"[{_marks()}]{{{MAX_MARKS + 1},}}")
+    """Marks in a row; the lookahead keeps the long class of rare planes off common text."""
+    basic, rare = _marks()
+    mark = rf"(?:[{basic}]|(?=[\U00010000-\U0010ffff])[{rare}])"
+    return re.compile(rf"{mark}{{{MAX_MARKS + 1},}}")

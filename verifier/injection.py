@@ -5,11 +5,12 @@ offending sentence, so that a policy can take it out and leave the rest. A scree
 what is said openly; it is one layer, and promises no more.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Sequence
 
 from verifier.findings import Finding, FindingKind, Severity
 from verifier.injection_rules import DISCUSSED, NEGATED, RULES, Rule
-from verifier.sentences import sentence_at
+from verifier.sentences import sentences
 from verifier.skeleton import skeleton
 
 _FORBIDDING = frozenset({"injection.exfiltrate", "injection.disclose_prompt", "injection.tool_use"})
@@ -30,23 +31,32 @@ def screen(text: str) -> tuple[Finding, ...]:
         those of `text`. What is quoted by someone who writes about attacks is of severity `low`.
     """
     folded = skeleton(text)
-    found: dict[tuple[int, int, str], Finding] = {}
-    for rule in RULES:
-        for start, end in _candidates(rule, folded):
-            finding = _judged(rule, folded, start, end)
-            if finding is not None:
-                found.setdefault((start, end, rule.name), finding)
-    return tuple(found[key] for key in sorted(found))
+    rules = [rule for rule in RULES if any(anchor in folded for anchor in rule.anchors)]
+    if not rules:
+        return ()
+    spans = sentences(folded)
+    starts = [start for start, _ in spans]
+    found = [
+        finding
+        for rule in rules
+        for index in _candidates(rule, folded, starts)
+        if (finding := _judged(rule, folded, *spans[index])) is not None
+    ]
+    found.sort(key=lambda finding: (finding.start, finding.end, finding.rule))
+    return tuple(found)
 
 
-def _candidates(rule: Rule, folded: str) -> Iterator[tuple[int, int]]:
-    """Yield each sentence that holds an anchor of the rule, once per anchor."""
+def _candidates(rule: Rule, folded: str, starts: Sequence[int]) -> list[int]:
+    """Return which sentences hold an anchor of the rule."""
+    indexes: set[int] = set()
     for anchor in rule.anchors:
         position = folded.find(anchor)
         while position >= 0:
-            start, end = sentence_at(folded, position)
-            yield start, end
-            position = folded.find(anchor, max(end, position + 1))
+            index = max(bisect_right(starts, position) - 1, 0)
+            indexes.add(index)
+            after = starts[index + 1] if index + 1 < len(starts) else len(folded)
+            position = folded.find(anchor, max(after, position + 1))
+    return sorted(indexes)
 
 
 def _judged(rule: Rule, folded: str, start: int, end: int) -> Finding | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from html import unescape
 from typing import NamedTuple
 
-from verifier.code_spans import code_ranges, inside
+from verifier.code_spans import Ranges, code_ranges, inside
 from verifier.edits import Edit
 from verifier.findings import Finding, FindingKind, Severity
 from verifier.hidden_html import hidden_finding, hidden_reason
@@ -33,7 +33,23 @@ _ATTRIBUTE = re.compile(
 )
 _RAW = ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 _RAW_ENDS = {name: re.compile(rf"</{name}(?=[\s/>])[^<>]*>", re.IGNORECASE) for name in _RAW}
-_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
+_VOID = frozenset(
+    [
+        "area",
+        "base",
+        "br",
+        "col",
+        "embed",
+        "hr",
+        "img",
+        "input",
+        "link",
+        "meta",
+        "source",
+        "track",
+        "wbr",
+    ]
+)
 _REFERENCE_COMMENT = re.compile(
     r"(?m)^ {0,3}\[[^\[\]\n]{1,100}\]:[ \t]*(?:<>|#)[ \t]+"
     r"(?:\"[^\"\n]*\"|'[^'\n]*'|\([^()\n]*\))[ \t]*$"
@@ -53,8 +69,10 @@ def hidden(text: str) -> Iterator[Change]:
     if "]:" in text:
         found += [(*m.span(), "markdown.comment") for m in _REFERENCE_COMMENT.finditer(text)]
     unclosed: list[tuple[int, str]] = []
-    if "<" in text:
-        found += _hidden_html(text, unclosed)
+    if "<" in text and (any(_hidden_html(text, [], unclosed)) or unclosed):
+        # Most texts hide nothing, code or not; only the others are read for what is code.
+        unclosed.clear()
+        found += _hidden_html(text, code_ranges(text), unclosed)
     position = 0
     changes: list[tuple[Edit | None, Finding]] = []
     for start, end, rule in sorted(found):
@@ -73,9 +91,7 @@ def hidden(text: str) -> Iterator[Change]:
 
 
 def defused(text: str) -> Iterator[Change]:
-    """Yield the breaking of every tag where hidden content is nested deeper than is honest."""
-    if next((edit for edit, _ in hidden(text) if edit is not None), None) is None:
-        return
+    """Yield the breaking of every tag, for text that hides deeper than is honest."""
     for match in _OPENS_MARKUP.finditer(text):
         finding = Finding.at(
             *match.span(),
@@ -87,9 +103,10 @@ def defused(text: str) -> Iterator[Change]:
         yield Edit(match.start(), match.end(), "< "), finding
 
 
-def _hidden_html(text: str, unclosed: list[tuple[int, str]]) -> Iterator[tuple[int, int, str]]:
+def _hidden_html(
+    text: str, code: Ranges, unclosed: list[tuple[int, str]]
+) -> Iterator[tuple[int, int, str]]:
     """Pair tags by name in one pass; yield hidden spans, note hiding that never ends."""
-    code = code_ranges(text)
     opened: dict[str, list[_Element]] = {}
     endless: set[str] = set()
     position = 0

@@ -19,10 +19,10 @@ _TAGS = (
 )
 # Each alternative captures nothing but names its rule; `split` says where the space goes in.
 _BRACKETED = re.compile(
-    r"(?P<special><\|[\w ./:-]{1,64}\|?>|<\uff5c[\w \u2581.-]{1,64}\uff5c>)"
-    r"|(?P<llama>\[/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]|<</?SYS>>)"
-    rf"|(?P<tag></?(?:{_TAGS})(?=[\s/>])|</s>)",
-    re.IGNORECASE,
+    r"[<\[](?i:(?P<special>(?<=<)(?:\|[\w ./:-]{1,64}\|?|\uff5c[\w \u2581.-]{1,64}\uff5c)>)"
+    r"|(?P<llama>(?<=\[)/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\]"
+    r"|(?<=<)</?SYS>>)"
+    rf"|(?P<tag>(?<=<)/?(?:{_TAGS})(?=[\s/>])|(?<=<)/s>))"
 )
 _LABEL = re.compile(
     r"(?m)^(?P<lead>[ \t>*_#-]{0,12})"
@@ -39,6 +39,9 @@ _JSON = re.compile(
     r"|(?P<type>\"type\")\s{0,8}:\s{0,8}\"(?:tool_use|tool_result|tool_call|function_call)\""
     r"|(?P<name>\"(?:arguments|parameters|tool_input)\")\s{0,8}:\s{0,8}[{\"]"
 )
+_JSON_KEYS = (
+    '"role"', '"tool_', '"function_call"', '"type"', '"arguments"', '"parameters"',
+)  # fmt: skip
 _NAMED_CALL = re.compile(r"\"(?:name|tool|function|action|tool_name)\"\s{0,8}:\s{0,8}\"")
 _CALL_WINDOW = 200
 
@@ -58,7 +61,7 @@ def markers(text: str) -> Iterator[tuple[Edit, Finding | None]]:
         found += _bracketed(text)
     if ":" in text:
         found += _labels(text)
-        if '"' in text:
+        if any(key in text for key in _JSON_KEYS):
             found += _json(text)
     found.sort(key=lambda change: change[0])
     yield from found

@@ -31,9 +31,8 @@ _MINT: Final = object()
 
 Step = Callable[[str], Iterator[tuple[Edit | None, Finding | None]]]
 
-# Removing hidden markup may uncover more of it; text that hides deeper than this is broken up.
-_REPEATED: Final = frozenset({hidden})
 _ROUNDS: Final = 8
+"""How often hidden markup is looked for in what removing hidden markup has uncovered."""
 
 
 class Markup(StrEnum):
@@ -99,11 +98,11 @@ def sanitise(
     ]
     offsets = OffsetMap.identity(len(text))
     for step in _steps(markup):
-        for _ in range(_ROUNDS if step in _REPEATED else 1):
-            text, offsets, found, changed = _take(step, text, offsets)
+        text, offsets, found, changed = _take(step, text, offsets)
+        findings += found
+        if step is hidden and changed:
+            text, offsets, found = _uncovered(text, offsets)
             findings += found
-            if not changed:
-                break
     found = [_rooted(finding, offsets) for finding in detections(text)]
     placed = [
         finding.moved(*offsets.to_sanitised(finding.original_start, finding.original_end))
@@ -121,9 +120,23 @@ def _steps(markup: Markup) -> Iterator[Step]:
     yield capped
     if markup is Markup.MARKDOWN:
         yield hidden
-        yield defused
     yield links
     yield markers
+
+
+def _uncovered(text: str, offsets: OffsetMap) -> tuple[str, OffsetMap, list[Finding]]:
+    """Remove what removing hidden markup has uncovered; break up what hides deeper than is honest.
+
+    Markup is found again in what is left only where somebody wrote it to be.
+    """
+    findings: list[Finding] = []
+    for _ in range(_ROUNDS):
+        text, offsets, found, changed = _take(hidden, text, offsets)
+        findings += found
+        if not changed:
+            return text, offsets, findings
+    text, offsets, found, _ = _take(defused, text, offsets)
+    return text, offsets, [*findings, *found]
 
 
 def _take(step: Step, text: str, offsets: OffsetMap) -> tuple[str, OffsetMap, list[Finding], bool]:
