@@ -155,9 +155,7 @@ def test_an_own_filter_narrows_both_legs_and_moves_no_score(index: VectorIndex) 
     assert narrowed.sparse == tuple(hit for hit in everything.sparse if hit.id in wanted)
 
 
-def test_an_excluded_chunk_is_as_if_it_were_not_there(engine: Engine, index: VectorIndex) -> None:
-    if engine.ignores_idf_corpus:
-        pytest.skip("local mode counts the excluded chunk in the IDF statistics")
+def test_an_excluded_chunk_is_as_if_it_were_not_there(index: VectorIndex) -> None:
     index.upsert([point(number) for number in range(30)])
     gone = frozenset({chunk_id(3), chunk_id(4), chunk_id(17)})
     asked = request(limit=30)

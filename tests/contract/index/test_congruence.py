@@ -16,7 +16,6 @@ from tests.contract.index.worlds import (
     DIMENSIONS,
     assert_congruent,
     direction,
-    ids,
     point,
     requests,
     scope,
@@ -74,8 +73,7 @@ _words = st.lists(
     excluded=st.sets(st.integers(0, 24)),
     resourced=st.dictionaries(st.integers(0, 24), st.sampled_from(_SOURCES), max_size=5),
 )
-def test_random_worlds_are_answered_as_by_the_oracle(  # noqa: PLR0913 - one per drawn facet
-    engine: Engine,
+def test_random_worlds_are_answered_as_by_the_oracle(
     index: VectorIndex,
     *,
     facets: list[dict[str, object]],
@@ -101,7 +99,7 @@ def test_random_worlds_are_answered_as_by_the_oracle(  # noqa: PLR0913 - one per
         held.set_sources({names[n]: (s,) for n, s in resourced.items() if n < len(names)})
     asked = SearchRequest(
         dense=direction(vector),
-        sparse=None if engine.ignores_idf_corpus else encode_query(words),
+        sparse=encode_query(words),
         limit=limit,
         own=own,
         exclude=frozenset(names[n] for n in excluded if n < len(names)),
@@ -117,11 +115,7 @@ def test_a_larger_world_is_answered_as_by_the_oracle(engine: Engine, index: Vect
         held.upsert(points)
     seen = scope("a1", "a4")
     for asked in requests(4 if engine.slow else 25):
-        got, want = index.search(seen, asked), oracle.search(seen, asked)
-        if engine.ignores_idf_corpus:
-            assert ids(got.dense) == ids(want.dense)
-        else:
-            assert_congruent(got, want)
+        assert_congruent(index.search(seen, asked), oracle.search(seen, asked))
 
 
 def _numbered(one: Point) -> Point:

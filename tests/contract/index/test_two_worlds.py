@@ -29,7 +29,7 @@ def test_thousands_of_hidden_points_change_no_bit(engine: Engine, *, optimised: 
     small, big = (engine.host.open(name, dimensions=DIMENSIONS) for name in ("small", "big"))
     visible = [point(n, acl=f"a{n % 3}", vector=n % 400, text=n % 500) for n in _VISIBLE]
     small.upsert(visible)
-    everything = [*visible, *_hidden()]
+    everything = [*visible, *_hidden()[: 500 if engine.slow else None]]
     # Internal positions and posting lists must differ, so the visible ones are strewn in.
     shuffled = np.random.default_rng(3).permutation(len(everything))
     big.upsert([everything[n] for n in shuffled])
@@ -37,7 +37,7 @@ def test_thousands_of_hidden_points_change_no_bit(engine: Engine, *, optimised: 
         small.optimise()
         big.optimise()
     for asked in requests(3 if engine.slow else 60):
-        _assert_same(engine, small, big, asked)
+        _assert_same(small, big, asked, seen=_SEEN)
 
 
 def test_hidden_points_that_came_and_went_change_no_bit(engine: Engine) -> None:
@@ -52,7 +52,7 @@ def test_hidden_points_that_came_and_went_change_no_bit(engine: Engine) -> None:
     big.optimise()
     big.upsert(hidden[50:150])
     for asked in requests(3 if engine.slow else 30):
-        _assert_same(engine, small, big, asked, seen=scope("a0"))
+        _assert_same(small, big, asked, seen=scope("a0"))
 
 
 _hidden_facets = st.tuples(
@@ -94,7 +94,7 @@ def test_random_hidden_points_change_no_bit(
     for batch in (unseen, shown) if before else (shown, unseen):
         big.upsert(batch)
     asked = SearchRequest(direction(vector), encode_query(" ".join(words)), limit=limit)
-    _assert_same(engine, small, big, asked, seen=scope("a0", tenant=tenant))
+    _assert_same(small, big, asked, seen=scope("a0", tenant=tenant))
 
 
 def _hidden() -> list[Point]:
@@ -112,14 +112,7 @@ def _hidden() -> list[Point]:
 
 
 def _assert_same(
-    engine: Engine,
-    small: VectorIndex,
-    big: VectorIndex,
-    asked: SearchRequest,
-    seen: AccessScope = _SEEN,
+    small: VectorIndex, big: VectorIndex, asked: SearchRequest, *, seen: AccessScope
 ) -> None:
-    without, with_hidden = small.search(seen, asked), big.search(seen, asked)
-    if engine.ignores_idf_corpus:
-        assert with_hidden.dense == without.dense
-    else:
-        assert with_hidden == without
+    # Plain equality: ids, order, and every bit of every float.
+    assert big.search(seen, asked) == small.search(seen, asked)
