@@ -103,6 +103,8 @@ class IndexServer:
                     pass
         except (EOFError, OSError):
             pass  # The client hung up, as they do.
+        except ValueError:
+            _logger.warning("a client that does not speak the language was hung up on")
         except AuthenticationError:
             _logger.warning("a client without the key was turned away")
         finally:

@@ -58,7 +58,10 @@ def from_frame(frame: bytes) -> dict[str, Any]:
     Raises:
         ValueError: it is not a JSON object.
     """
-    message = json.loads(frame)
+    try:
+        message = json.loads(frame)
+    except ValueError as error:
+        raise ValueError("frame: send one JSON object") from error
     if not isinstance(message, dict):
         raise ValueError("frame: send one JSON object")  # noqa: TRY004 - content, not a type
     return message

@@ -1,0 +1,167 @@
+"""The gate: no search without a scope, none that is wider than its scope."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from acl.caller import Caller
+from acl.conditions import AllOf, AnyOf, InvalidConditionError
+from acl.principal import Principal, PrincipalKind
+from acl.scope import MINT, AccessScope
+from ingestion.errors import IndexUnavailableError
+from ingestion.index.gate import ClearedSearch, GatedIndex, clear, unit
+from ingestion.index.memory import MemoryIndex
+from ingestion.index.port import Point, SearchRequest, SparseVector, VectorIndex
+
+_TENANT = AnyOf("tenant", ("bank",))
+_ACL = AnyOf("acl", ("a0", "a1"))
+_ID = "00000000-0000-0000-0000-00000000000a"
+_REQUEST = SearchRequest(np.ones(4, np.float32), None, limit=5, own=(AnyOf("source", ("wiki",)),))
+
+
+def _scope(*acls: str) -> AccessScope:
+    return AccessScope(
+        caller=Caller(tenant="bank", subject=Principal(PrincipalKind.USER, "ann")),
+        acl_ids=frozenset(acls),
+        as_of=datetime(2026, 1, 1, tzinfo=UTC),
+        valid_until=None,
+        acl_version=1,
+        mint=MINT,
+    )
+
+
+def _cleared(corpus: tuple[AnyOf, ...], condition: tuple[AnyOf, ...]) -> ClearedSearch:
+    return ClearedSearch(
+        corpus=AllOf(corpus),
+        condition=AllOf(condition),
+        exclude=frozenset(),
+        dense=None,
+        sparse=None,
+        limit=1,
+        exact=True,
+    )
+
+
+@pytest.mark.parametrize("index", [VectorIndex, GatedIndex])
+def test_every_search_takes_a_scope_first_and_without_default(
+    index: type[VectorIndex],
+) -> None:
+    searching = [name for name in dir(index) if "search" in name or "query" in name]
+    assert searching == ["search"]
+    parameters = list(inspect.signature(index.search).parameters.values())
+    assert parameters[1].name == "scope"
+    assert parameters[1].default is inspect.Parameter.empty
+
+
+def test_a_cleared_search_carries_the_scope_and_the_own_filter() -> None:
+    search = clear(_scope("a1", "a0"), _REQUEST, dimensions=4)
+    assert search.corpus == AllOf((_TENANT, _ACL))
+    assert search.condition == AllOf((_TENANT, _ACL, AnyOf("source", ("wiki",))))
+
+
+def test_an_empty_scope_cannot_be_cleared() -> None:
+    with pytest.raises(InvalidConditionError, match="scope: it is empty"):
+        clear(_scope(), _REQUEST, dimensions=4)
+
+
+@pytest.mark.parametrize(
+    "corpus",
+    [
+        (),
+        (_TENANT,),
+        (_ACL,),
+        (_ACL, _TENANT),
+        (_TENANT, AnyOf("acl", ())),
+        (AnyOf("tenant", ()), _ACL),
+        (AnyOf("tenant", ("bank", "rival")), _ACL),
+        (_TENANT, _ACL, AnyOf("source", ("wiki",))),
+    ],
+)
+def test_a_corpus_other_than_one_tenant_and_some_acls_is_refused(corpus: tuple[AnyOf, ...]) -> None:
+    with pytest.raises(ValueError, match="corpus: it must name one tenant"):
+        _cleared(corpus, corpus)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [(), (_TENANT,), (AnyOf("source", ("wiki",)), _TENANT, _ACL), (_TENANT, AnyOf("acl", ("z",)))],
+)
+def test_a_condition_that_is_not_under_its_corpus_is_refused(condition: tuple[AnyOf, ...]) -> None:
+    with pytest.raises(ValueError, match="condition: it must begin with the corpus"):
+        _cleared((_TENANT, _ACL), condition)
+
+
+@pytest.mark.parametrize("field", ["tenant", "acl", "title", "Source", ""])
+def test_a_filter_on_a_field_that_is_not_filterable_is_refused(field: str) -> None:
+    with pytest.raises(InvalidConditionError, match=f"filters.{field}: .*media_type, source"):
+        SearchRequest(None, None, limit=1, own=(AnyOf(field, ("x",)),))
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_is_refused(limit: int) -> None:
+    with pytest.raises(ValueError, match="limit: ask for at least one"):
+        SearchRequest(None, None, limit=limit)
+
+
+def test_a_vector_is_scaled_to_length_one_in_float32() -> None:
+    scaled = unit(np.array([3, 4], np.float32), dimensions=2)
+    assert scaled.dtype == np.float32
+    assert scaled.tolist() == [np.float32(0.6), np.float32(0.8)]
+
+
+def test_a_very_long_vector_does_not_overflow() -> None:
+    assert unit(np.full(2, 3e38, np.float32), dimensions=2).tolist() == pytest.approx(
+        [0.5**0.5] * 2
+    )
+
+
+@pytest.mark.parametrize("bad", [[0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]])
+def test_a_vector_without_a_direction_is_refused(bad: list[float]) -> None:
+    with pytest.raises(ValueError, match="dense: it must be finite and not zero"):
+        unit(np.array(bad, np.float32), dimensions=2)
+
+
+def test_a_vector_of_another_size_is_refused_with_the_remedy() -> None:
+    with pytest.raises(IndexUnavailableError, match="the generation's own embedder") as raised:
+        unit(np.ones(3, np.float32), dimensions=2)
+    assert raised.value.code == "index_mismatch"
+
+
+@pytest.mark.parametrize(("tenant", "acl"), [("", "a0"), ("bank", "")])
+def test_a_point_without_tenant_or_acl_is_never_stored(tenant: str, acl: str) -> None:
+    index = MemoryIndex(2)
+    empty = SparseVector((), ())
+    with pytest.raises(ValueError, match="it needs a tenant and an acl"):
+        index.upsert([Point(_ID, tenant, acl, (), "text/plain", np.ones(2, np.float32), empty)])
+    assert index.count() == 0
+
+
+@pytest.mark.parametrize("chunk", ["", "1", _ID.upper(), _ID.replace("-", ""), f"{{{_ID}}}"])
+def test_an_id_that_is_not_a_canonical_uuid_is_refused(chunk: str) -> None:
+    with pytest.raises(ValueError, match=r"UUID|hexadecimal"):
+        MemoryIndex(2).delete([chunk])
+
+
+@pytest.mark.parametrize(
+    ("indices", "values", "named"),
+    [
+        ((1,), (), "as many values"),
+        ((2, 1), (1.0, 1.0), "sort them"),
+        ((1, 1), (1.0, 1.0), "duplicates"),
+        ((-1,), (1.0,), "32 bits"),
+        ((2**32,), (1.0,), "32 bits"),
+        ((1,), (0.0,), "above zero"),
+        ((1,), (-1.0,), "above zero"),
+        ((1,), (float("nan"),), "finite"),
+        ((1,), (float("inf"),), "finite"),
+    ],
+)
+def test_a_malformed_sparse_vector_is_refused(
+    indices: tuple[int, ...], values: tuple[float, ...], named: str
+) -> None:
+    with pytest.raises(ValueError, match=named):
+        SparseVector(indices, values)
