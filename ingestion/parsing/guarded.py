@@ -160,9 +160,11 @@ class _Worker:
         return reply
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self._process.close()
+        """Stop the process and let go of it; a second time does nothing."""
+        with contextlib.suppress(ValueError):  # what a process says that was let go of before
+            self._process.kill()
+            self._process.join()
+            self._process.close()
         self._pipe.close()
 
 
