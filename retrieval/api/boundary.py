@@ -31,6 +31,7 @@ REQUEST_ID_HEADER: Final = "X-Request-ID"
 MAX_BODY_BYTES: Final = 64 * 1024
 """Far above the longest question; nothing on this surface uploads documents."""
 
+REFUSED_FROM: Final = 400
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _log = structlog.get_logger(__name__)
 
@@ -117,6 +118,8 @@ class Boundary:
 
     def _record(self, scope: Scope, *, status: int, seconds: float) -> None:
         route, code = route_of(scope), scope["state"]["code"]
+        if code == measure.OK and status >= REFUSED_FROM:
+            code = f"http_{status}"  # refused by a library, which has no code of ours
         self._metrics.request(route=route, status=status, code=code, seconds=seconds)
         _log.info(
             "request",
