@@ -17,20 +17,24 @@ ROOT: Final = Path(__file__).parents[1]
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 EXTRAS: Final = "bench,dev,notebooks,postgres"
 PROJECT: Final = "clearance-retrieval"
+# Moved by hand. torch is only needed where sentence-transformers is asked for, so it stays at a
+# version that was tested in its CPU build: the newest would bring gigabytes of CUDA along.
+HELD: Final = ("torch==2.13.0",)
 
 HEADER: Final = """\
 # The versions the tests passed with, for every extra of the project. Written by `make lock`, which
-# resolves pyproject.toml anew and takes the newest versions it allows; run `make check test` before
-# committing the result. Use with `pip install -c constraints.txt -e '.[dev]'`.
+# resolves pyproject.toml anew and takes the newest versions it allows (but see HELD in
+# tools/lock.py); run `make check test` before committing the result. Use with `pip install -c constraints.txt -e '.[dev]'`.
 """
 
 
 def resolve() -> dict[str, str]:
     """Let pip choose a version of everything the project and its extras pull in."""
     with tempfile.TemporaryDirectory() as scratch:
-        report = Path(scratch) / "report.json"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run"]
-        command += ["--ignore-installed", "--report", str(report), f"{ROOT}[{EXTRAS}]"]
+        report, held = Path(scratch) / "report.json", Path(scratch) / "held.txt"
+        held.write_text("\n".join(HELD), encoding="utf-8")
+        command = [sys.executable, "-m", "pip", "install", "-qq", "--dry-run", "--ignore-installed"]
+        command += ["--constraint", str(held), "--report", str(report), f"{ROOT}[{EXTRAS}]"]
         subprocess.run(command, check=True)  # noqa: S603 - our own interpreter, fixed arguments
         chosen = json.loads(report.read_bytes())["install"]
     return {item["metadata"]["name"]: item["metadata"]["version"] for item in chosen}
