@@ -17,14 +17,15 @@ ROOT: Final = Path(__file__).parents[1]
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 EXTRAS: Final = "bench,dev,notebooks,postgres"
 PROJECT: Final = "clearance-retrieval"
-# Moved by hand. torch is only needed where sentence-transformers is asked for, so it stays at a
-# version that was tested in its CPU build: the newest would bring gigabytes of CUDA along.
+# Moved by hand: only sentence-transformers needs torch, and it is tested in its CPU build. A version
+# for which the index at hand has no such build would pin gigabytes of CUDA packages along with it.
 HELD: Final = ("torch==2.13.0",)
 
 HEADER: Final = """\
 # The versions the tests passed with, for every extra of the project. Written by `make lock`, which
 # resolves pyproject.toml anew and takes the newest versions it allows (but see HELD in
-# tools/lock.py); run `make check test` before committing the result. Use with `pip install -c constraints.txt -e '.[dev]'`.
+# tools/lock.py); run `make check test` before committing the result.
+# Use: pip install -c constraints.txt -e '.[dev]'
 """
 
 
