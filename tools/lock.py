@@ -17,8 +17,8 @@ ROOT: Final = Path(__file__).parents[1]
 CONSTRAINTS: Final = ROOT / "constraints.txt"
 EXTRAS: Final = "bench,dev,notebooks,postgres"
 PROJECT: Final = "clearance-retrieval"
-# Moved by hand: only sentence-transformers needs torch, and it is tested in its CPU build. A version
-# for which the index at hand has no such build would pin gigabytes of CUDA packages along with it.
+# Moved by hand: only sentence-transformers needs torch, and its CPU build is tested. A version for
+# which the index at hand has no such build would pin gigabytes of CUDA packages along with it.
 HELD: Final = ("torch==2.13.0",)
 
 HEADER: Final = """\
