@@ -1,5 +1,5 @@
-# Every target sets up what it needs and does nothing twice: the stamps under .stamps/ remember what
-# has been done, and for which pyproject.toml and constraints.txt. Nothing outside this folder is
+# Every target sets up what it needs and does nothing twice: stamps in the virtual environment remember
+# what was done, and for which pyproject.toml and constraints.txt. Nothing outside this folder is
 # written but the exported model (~/.cache/clearance, or $CLEARANCE_MODEL_DIR).
 
 PYTHON  ?= python3
@@ -12,7 +12,7 @@ ARGS    ?=
 BIN     := $(VENV)/bin
 # Errors only: what the build backend has to say about editable installs helps nobody.
 PIP     := $(BIN)/python -m pip --disable-pip-version-check -qq
-STAMPS  := .stamps
+STAMPS  := $(VENV)/.stamps
 INPUTS  := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
@@ -60,7 +60,7 @@ lock: $(STAMPS)/venv ## Write constraints.txt anew from the newest versions that
 	$(BIN)/python -m tools.lock
 
 clean: ## Remove what these targets made here; your own data directory is not among it
-	rm -rf $(STAMPS) $(VENV) .demo .bench build dist *.egg-info
+	rm -rf $(VENV) .demo .bench build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
