@@ -42,7 +42,7 @@ format: $(STAMPS)/dev ## Format the code and apply the safe fixes
 	$(BIN)/ruff format .
 
 bench: $(STAMPS)/model $(STAMPS)/bench ## Measure against a common alternative, in one run
-	$(BIN)/python -m tests.benchmarks.run
+	$(BIN)/python -m tests.benchmarks
 
 mutants: $(STAMPS)/model ## Break each guard in turn and see that a test notices
 	$(BIN)/python -m tests.security.mutants
