@@ -10,19 +10,23 @@ import hashlib
 import json
 import zlib
 from bisect import bisect_right
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ingestion.chunking import embedded_text
 from ingestion.documents import Heading, ParsedDocument, Span
 from ingestion.parsing.registry import ParseLimits, parse
-from verifier.findings import Finding
+from verifier.findings import Finding, FindingKind, Severity
 from verifier.injection import screen
 from verifier.sanitise import Markup, sanitise
 
 if TYPE_CHECKING:
-    from ingestion.chunking import Chunker
+    from collections.abc import Iterator
+
+    from ingestion.chunking import Chunker, ChunkSpan
     from ingestion.documents import RawDocument
+    from verifier.sanitise import SanitisedText
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,11 @@ def cut(parsed: ParsedDocument, chunker: Chunker) -> Prepared:
         headings.append(Heading(heading.level, label, start, end))
     page_starts = [page.start for page in parsed.pages]
     chunks = []
-    for span in chunker.chunk(clean.text, headings):
+    spans = chunker.chunk(clean.text, headings)
+    if not spans:
+        return Prepared(parsed, text_sha256(parsed.text), ())
+    borders = [0, *(span.end for span in spans[:-1]), len(clean.text)]
+    for span, (low, high) in zip(spans, pairwise(borders), strict=True):
         piece = clean.slice(span.start, span.end)
         start, end = clean.offsets.to_original(span.start, span.end)
         embedded = embedded_text(span.heading_path, piece.text)
@@ -105,10 +113,50 @@ def cut(parsed: ParsedDocument, chunker: Chunker) -> Prepared:
                 page=bisect_right(page_starts, start) if page_starts else None,
                 text_sha256=text_sha256(parsed.text[start:end]),
                 offsets=piece.offsets.encode(),
-                findings=(*piece.findings, *screen(piece.text)),
+                findings=(*_findings(clean, span, low, high), *screen(piece.text)),
             )
         )
-    return Prepared(parsed, text_sha256(parsed.text), tuple(chunks))
+    return Prepared(parsed, text_sha256(parsed.text), tuple(_tainted(chunks)))
+
+
+def _tainted(chunks: list[PreparedChunk]) -> Iterator[PreparedChunk]:
+    """Chunks of a document that hides instructions from its readers say so, every one of them.
+
+    Visible instructions concern the passage they stand in; hidden ones show what the document as
+    a whole is for.
+    """
+    hiding = [any(_hides(finding) for finding in chunk.findings) for chunk in chunks]
+    for chunk, itself in zip(chunks, hiding, strict=True):
+        if any(hiding) and not itself:
+            yield replace(chunk, findings=(*chunk.findings, _TAINT))
+        else:
+            yield chunk
+
+
+def _hides(finding: Finding) -> bool:
+    return finding.kind is FindingKind.HIDDEN and finding.severity is Severity.HIGH
+
+
+_TAINT = Finding.at(
+    0,
+    0,
+    rule="document.hidden_instructions",
+    kind=FindingKind.HIDDEN,
+    severity=Severity.HIGH,
+    message="elsewhere, this document gives instructions that its readers would not see",
+)
+
+
+def _findings(clean: SanitisedText, span: ChunkSpan, low: int, high: int) -> Iterator[Finding]:
+    """What was found in a chunk, and in the blank space before it: nothing falls between chunks.
+
+    What was removed from a gap (a hidden paragraph, a comment) concerns the text that follows.
+    ``low`` and ``high`` bound the chunk's territory; the last chunk's reaches to the end.
+    """
+    length = span.end - span.start
+    for finding in clean.slice(low, high).findings:
+        start, end = (at + low - span.start for at in (finding.start, finding.end))
+        yield finding.moved(min(max(start, 0), length), min(max(end, 0), length))
 
 
 def pack(parsed: ParsedDocument) -> bytes:
