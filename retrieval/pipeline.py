@@ -95,10 +95,10 @@ def retrieve(
                     runtime.forget_index(snapshot.generation)
                 continue
             raise
-        if _still(runtime, caller, snapshot.resolved.scope):
+        if _still(runtime, caller, snapshot):
             break
     else:
-        # Rights kept changing under us: answer from nothing rather than from a view that is over.
+        # The view kept changing under us: answer from nothing rather than from a view that is over.
         snapshot = _snapshot(runtime, caller)
         answer = Pieces.nothing(ReasonCode.NO_MATCH)
     watch.lap("confirm")
@@ -137,11 +137,17 @@ def _generation(runtime: Runtime) -> str | None:
     return None if row is None else row.id
 
 
-def _still(runtime: Runtime, caller: Caller, scope: AccessScope) -> bool:
-    """True iff the caller's rights are what they were when the search began."""
+def _still(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> bool:
+    """True iff the caller sees the same ACLs as at the start, and the same generation is active.
+
+    The tenant's ACL version is not compared: it moves with the rights of others too, and an answer
+    that came out differently for it would tell of them. The generation is read after the catalogue
+    was; had it been switched before, its chunks would have been gone and the answer empty.
+    """
     with runtime.database.read(caller.tenant) as session:
         now = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
-    return now.acl_version == scope.acl_version and now.acl_ids == scope.acl_ids
+    same_view = now.acl_ids == snapshot.resolved.scope.acl_ids
+    return same_view and _generation(runtime) == snapshot.generation
 
 
 def _answer(
