@@ -28,10 +28,9 @@ from ingestion.models import (
 )
 from ingestion.occurrences import occurrence_values, row_hash
 from ingestion.plan import chunk_id
-from ingestion.prepare import Prepared, cut, unpack
+from ingestion.prepare import PREPARED_BY, Prepared, cut, unpack
 from ingestion.recovery import recover
 from ingestion.vectors import vectors_for
-from verifier.sanitise import SANITISER_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,7 +127,7 @@ def _create(context: IngestContext, ident: str, state: GenerationState) -> Gener
         fingerprint=context.embedder.fingerprint,
         dimensions=context.embedder.dimensions,
         chunker=context.chunker().version,
-        sanitiser=SANITISER_VERSION,
+        sanitiser=PREPARED_BY,
         created_at=context.clock(),
     )
     with context.database.unguarded("generations belong to no tenant", writable=True) as session:

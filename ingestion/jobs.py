@@ -22,13 +22,12 @@ from ingestion.generations import active_generation
 from ingestion.lock import exclusive
 from ingestion.models import DocumentRow, RunRow, SourceRow, VersionRow
 from ingestion.plan import Upsert, chunk_id, document_id
-from ingestion.prepare import prepare, source_sha256
+from ingestion.prepare import PREPARED_BY, prepare, source_sha256
 from ingestion.report import Progress, RunReport, RunStatus
 from ingestion.writer import Batch, write
-from verifier.sanitise import SANITISER_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ingestion.chunking import Chunker
@@ -65,8 +64,8 @@ class _Held:
     deleted: bool
 
     def stands(self, acl_id: str) -> bool:
-        """True if it is under this ACL already, and this version's sanitiser made its chunks."""
-        return self.acl_id == acl_id and self.sanitiser == SANITISER_VERSION
+        """True if it is under this ACL already, and its chunks were made as they are made now."""
+        return self.acl_id == acl_id and self.sanitiser == PREPARED_BY
 
 
 def ingest(
@@ -151,8 +150,7 @@ def _run(
         if on_progress is not None:
             on_progress(Progress(done, len(listing), report.chunks_added, "indexing"))
     work.flush()
-    seen = {entry.external_id for entry in listing}
-    gone = [name for name, row in held.items() if name not in seen and not row.deleted]
+    gone = _gone(listing, held)
     live = sum(not row.deleted for row in held.values())
     if len(gone) > max(SHRINK_FLOOR, SHRINK_SHARE * live) and not confirm:
         # Far fewer documents than before is more often a broken mount than a great clean-up.
@@ -271,6 +269,17 @@ class _Work:
                     .values(checked_at=now)
                     .execution_options(synchronize_session=False)
                 )
+
+
+def _gone(listing: Sequence[SourceItem | SourceFailure], held: Mapping[str, _Held]) -> list[str]:
+    """Documents that are held and no longer listed. What could not be seen is not gone.
+
+    A failed entry keeps what it names; one that names a folder (``…/``) keeps all beneath it.
+    """
+    seen = {entry.external_id for entry in listing}
+    unseen = tuple(name for name in seen if name.endswith("/"))
+    missing = (name for name, row in held.items() if name not in seen and not row.deleted)
+    return [name for name in missing if not name.startswith(unseen)] if unseen else list(missing)
 
 
 def _held(context: IngestContext, tenant: str, source: str) -> dict[str, _Held]:

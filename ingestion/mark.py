@@ -12,8 +12,7 @@ from acl import digest
 from acl.models import AclRow, Tenant
 from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow, VersionRow
 from ingestion.occurrences import occurrence_values, row_hash
-from ingestion.prepare import pack
-from verifier.sanitise import SANITISER_VERSION
+from ingestion.prepare import PREPARED_BY, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -160,7 +159,7 @@ def _upsert_document(
     held = None
     if row.version:
         held = session.get(VersionRow, (batch.tenant, row.id, row.version))
-    if held is None or _made_of(held) != (up.source_sha256, parsed.parser, SANITISER_VERSION):
+    if held is None or _made_of(held) != (up.source_sha256, parsed.parser, PREPARED_BY):
         row.version += 1
         session.add(
             VersionRow(
@@ -171,7 +170,7 @@ def _upsert_document(
                 text_sha256=up.prepared.text_sha256,
                 extraction=pack(parsed),
                 parser=parsed.parser,
-                sanitiser=SANITISER_VERSION,
+                sanitiser=PREPARED_BY,
                 modified_at=up.item.modified_at,
                 recorded_at=now,
             )

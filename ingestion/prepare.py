@@ -12,14 +12,14 @@ import zlib
 from bisect import bisect_right
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingestion.chunking import embedded_text
 from ingestion.documents import Heading, ParsedDocument, Span
 from ingestion.parsing.registry import ParseLimits, parse
 from verifier.findings import Finding, FindingKind, Severity
 from verifier.injection import screen
-from verifier.sanitise import Markup, sanitise
+from verifier.sanitise import SANITISER_VERSION, Markup, sanitise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from ingestion.chunking import Chunker, ChunkSpan
     from ingestion.documents import RawDocument
     from verifier.sanitise import SanitisedText
+
+
+PREPARED_BY: Final = f"sanitise/{SANITISER_VERSION}+screen/1+prepare/2"
+"""What made a stored document's chunks; raise a part, and the next run makes them anew."""
 
 
 @dataclass(frozen=True, slots=True)
