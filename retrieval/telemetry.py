@@ -75,4 +75,6 @@ def _keep_values_out_of_tracebacks(
     if info is True:
         info = sys.exc_info()
     error = info if isinstance(info, BaseException) else info[1] if info else None
-    return event | failure(error) if error is not None else event
+    if error is not None:
+        event.update(failure(error))
+    return event

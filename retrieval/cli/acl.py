@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -100,11 +99,7 @@ def grant(
         from acl.principal import Principal
 
         require_tenant(runtime, tenant)
-        entry = AclEntry(
-            _effect(deny=deny),
-            Principal.parse(principal),
-            None if expires is None else datetime.fromisoformat(expires),
-        )
+        entry = AclEntry(_effect(deny=deny), Principal.parse(principal), expires)
         with runtime.database.write(tenant) as session:
             changed = add(session, tenant, acl, entry, now=runtime.clock())
         _say(f"{entry.effect} {entry.principal} on {acl}", changed=changed, as_json=as_json)

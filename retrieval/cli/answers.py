@@ -5,13 +5,14 @@ The text of documents stands apart behind a bar at the margin, as characters and
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from rich.padding import Padding
 from rich.text import Text
 
 from retrieval.cli.durations import spoken
-from retrieval.cli.output import one_line, printable
+from retrieval.cli.output import counted, one_line, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,18 +25,18 @@ _TRUST: Final = {"clean": "green", "flagged": "red", "redacted": "yellow", "with
 _BAR: Final = "│ "
 _INDENT: Final = 5
 _NARROWEST: Final = 30
+_WIDEST: Final = 100
 
 
 def print_answer(screen: Console, answer: RetrieveResponse) -> None:
     """Print the whole answer."""
     count = len(answer.evidence)
-    pieces = "piece" if count == 1 else "pieces"
     search = f"{answer.search.mode} search, {answer.search.exactness}"
     screen.print(
         Text.assemble(
             (answer.status.replace("_", " "), f"bold {_STATUS[answer.status]}"),
             f" · {answer.action.replace('_', ' ')}",
-            (f"   {count} {pieces} of evidence, {search}", "dim"),
+            (f"   {counted(count, 'piece')} of evidence, {search}", "dim"),
         )
     )
     for reason in answer.reasons:
@@ -62,7 +63,7 @@ def _print_evidence(screen: Console, evidence: Evidence) -> None:
         )
     )
     _indented(screen, Text(_place(evidence.citation), style="dim"))
-    _quote(screen, evidence.text)
+    _quote(screen, evidence)
     _indented(screen, _standing(evidence))
     for finding in evidence.trust.findings:
         _indented(
@@ -111,14 +112,25 @@ def _standing(evidence: Evidence) -> Text:
     )
 
 
-def _quote(screen: Console, text: str) -> None:
-    """The document's text, wrapped, each line behind a bar."""
-    width = max(_NARROWEST, screen.width - _INDENT - len(_BAR))
-    lines = Text(printable(text).expandtabs(4)).wrap(screen, width)
-    for line in lines:
+def _quote(screen: Console, evidence: Evidence) -> None:
+    """The document's text, wrapped, each line behind a bar; what was found in it stands out."""
+    width = min(_WIDEST, max(_NARROWEST, screen.width - _INDENT - len(_BAR)))
+    for line in _marked(evidence).wrap(screen, width):
         line.rstrip()
         _indented(screen, Text.assemble((_BAR, "cyan"), line))
 
 
+def _marked(evidence: Evidence) -> Text:
+    """The text with findings coloured. Cut first, made printable after: offsets count raw text."""
+    text, findings = evidence.text, evidence.trust.findings
+    edges = {0, len(text), *(f.start for f in findings), *(f.end for f in findings)}
+    cuts = sorted(edge for edge in edges if 0 <= edge <= len(text))
+    marked = Text(tab_size=4)
+    for start, end in pairwise(cuts):
+        found = any(f.start <= start and end <= f.end for f in findings)
+        marked.append(printable(text[start:end]), style="red" if found else "")
+    return marked
+
+
 def _indented(screen: Console, text: Text) -> None:
-    screen.print(Padding(text, (0, 0, 0, _INDENT)))
+    screen.print(Padding(text, (0, 0, 0, _INDENT), expand=False))

@@ -11,6 +11,8 @@ import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from retrieval.cli.output import counted
+
 if TYPE_CHECKING:
     from acl.orm import Database
     from retrieval.settings import Settings
@@ -40,12 +42,12 @@ def examine(settings: Settings) -> list[Check]:
                 remedy="ingest something, or point --data-dir at the right place",
             )
         ]
-    checks = [_mode(settings), _disk(settings), _model(settings)]
     from acl.orm import Database
 
+    checks = [_mode(settings), _disk(settings), _model(settings)]
     database = Database(settings.catalogue_url)
     try:
-        catalogue = _catalogue(settings, database)
+        catalogue = _catalogue(database)
         checks.append(catalogue)
         if catalogue.passed:
             checks.append(_index(settings, database))
@@ -92,12 +94,11 @@ def _model(settings: Settings) -> Check:
         embedder.close()
 
 
-def _catalogue(settings: Settings, database: Database) -> Check:
+def _catalogue(database: Database) -> Check:
     from sqlalchemy.exc import SQLAlchemyError
 
     from retrieval import schema
 
-    del settings
     try:
         revision = schema.revision(database)
     except SQLAlchemyError as error:
@@ -134,9 +135,7 @@ def _index(settings: Settings, database: Database) -> Check:
                     select(ChunkRow.state, func.count())
                     .where(ChunkRow.generation == generation.id)
                     .group_by(ChunkRow.state)
-                )
-                .tuples()
-                .all()
+                ).all()
             )
         try:
             held = runtime.index(generation.id).count()
@@ -152,7 +151,7 @@ def _index(settings: Settings, database: Database) -> Check:
     return Check(
         "index",
         passed=live <= held <= live + in_flight,
-        detail=f"{held:,} points, {live:,} live chunks in the catalogue"
+        detail=f"{counted(held, 'point')}, {counted(live, 'live chunk')} in the catalogue"
         + (f", {in_flight:,} in flight" if in_flight else ""),
         remedy="rebuild it from the catalogue: clearance reindex --full",
     )

@@ -55,5 +55,5 @@ def spoken(seconds: float | None) -> str:
         return "-"
     for unit, name in (("d", "d"), ("h", "h"), ("m", "min")):
         if seconds >= _SECONDS[unit]:
-            return f"{seconds / _SECONDS[unit]:.0f} {name}"
-    return f"{seconds:.0f} s"
+            return f"{seconds // _SECONDS[unit]:.0f} {name}"
+    return f"{seconds:.0f} s" if seconds == int(seconds) else f"{seconds:.1f} s"

@@ -59,7 +59,7 @@ def create(
                 now=runtime.clock(),
                 actor=None if actor is None else Principal.parse(actor),
                 label=label,
-                expires_at=None if expires is None else datetime.fromisoformat(expires),
+                expires_at=expires,
             )
         if as_json:
             show_json({"key_id": made.key_id, "token": made.token, "scopes": sorted(scopes)})

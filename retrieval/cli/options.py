@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -23,11 +24,11 @@ MaxAge = Annotated[
     ),
 ]
 Expires = Annotated[
-    str | None,
+    datetime | None,
     typer.Option(
         "--expires",
+        parser=parse_moment,
         metavar="WHEN",
         help="A duration from now such as 30d, or a date such as 2030-01-31.",
-        callback=lambda value: None if value is None else parse_moment(value).isoformat(),
     ),
 ]

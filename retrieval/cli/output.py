@@ -56,6 +56,11 @@ def one_line(text: str) -> str:
     return " ".join(printable(text).split())
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 document``, ``2,000 documents``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def show_json(value: Any) -> None:
     """Print ``value`` as JSON on standard output, and nothing else.
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from retrieval.cli.durations import spoken
 from retrieval.cli.exits import Exit
-from retrieval.cli.output import errors, one_line, table
+from retrieval.cli.output import counted, errors, one_line, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,15 +77,15 @@ def print_report(screen: Console, report: RunReport) -> None:
     seconds = (
         (report.finished_at - report.started_at).total_seconds() if report.finished_at else None
     )
-    verb = "would change" if report.dry_run else "took " + spoken(seconds)
+    end = "nothing written" if report.dry_run else f"took {spoken(seconds)}"
     screen.print(
         Text.assemble(
             (str(report.status), f"bold {_STYLES.get(str(report.status), '')}"),
             f"  {one_line(report.tenant)}/{one_line(report.source)}",
-            (f"  {report.listed:,} documents listed, {verb}", "dim"),
+            (f"  {counted(report.listed, 'document')} listed, {end}", "dim"),
         )
     )
-    counted = {
+    counts = {
         "added": report.added,
         "changed": report.changed,
         "moved to another ACL": report.moved,
@@ -96,8 +96,8 @@ def print_report(screen: Console, report: RunReport) -> None:
     }
     screen.print(
         table(
-            ["documents", "count"],
-            [(name, count) for name, count in counted.items() if count],
+            ["would be" if report.dry_run else "documents", "count"],
+            [(name, count) for name, count in counts.items() if count],
             right="count",
         )
     )
@@ -113,6 +113,7 @@ def print_report(screen: Console, report: RunReport) -> None:
             f"{report.held_deletions:,} documents are no longer listed, unusually many: they stay "
             "until you run it again with --confirm-deletions",
             style="yellow",
+            soft_wrap=True,
         )
 
 

@@ -11,7 +11,7 @@ from retrieval.cli.durations import spoken
 from retrieval.cli.exits import Exit
 from retrieval.cli.opening import opened, require_tenant, tenants
 from retrieval.cli.options import AnyTenant, Json
-from retrieval.cli.output import console, hint, printable, show_json, table
+from retrieval.cli.output import console, counted, hint, printable, show_json, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -97,8 +97,8 @@ def _print(screen: Console, found: dict[str, Any]) -> None:
         screen.print()
         screen.print(
             printable(
-                f"{entry['tenant']}: {entry['documents']:,} documents, {entry['chunks']:,} chunks, "
-                f"{entry['principals']:,} principals"
+                f"{entry['tenant']}: {counted(entry['documents'], 'document')}, "
+                f"{counted(entry['chunks'], 'chunk')}, {counted(entry['principals'], 'principal')}"
             ),
             style="bold",
         )
