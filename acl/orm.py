@@ -88,27 +88,40 @@ class TenantScoped:
 
 
 def _guard_statement(state: ORMExecuteState) -> None:
-    scoped = any(issubclass(mapper.class_, TenantScoped) for mapper in state.all_mappers)
-    if not scoped or state.session.info.get(_UNGUARDED):
+    if state.session.info.get(_UNGUARDED):
         return
     tenant = state.session.info.get(_TENANT)
     if tenant is None:
-        raise TenantGuardError("a statement on tenant rows needs a session opened for a tenant")
-    if state.is_insert:
-        # A bulk insert has no rows to filter; its values must name the session's tenant.
-        given = state.parameters or []
-        rows = [given] if isinstance(given, Mapping) else given
-        if any(row.get(_TENANT) != tenant for row in rows):
-            raise TenantGuardError("a row of another tenant was about to be inserted")
-        return
-    state.statement = state.statement.options(
-        with_loader_criteria(
-            TenantScoped,
-            lambda cls: cls.tenant == tenant,
-            include_aliases=True,
-            track_closure_variables=True,
+        raise TenantGuardError("a session must be opened for a tenant: use Database.read or write")
+    if not state.is_orm_statement:
+        # The criteria below reach mapped classes only; rows named in another way would escape.
+        raise TenantGuardError("write the statement over mapped classes, so that it can be guarded")
+    if state.is_insert or state.is_update:
+        _guard_values(state, tenant)
+    if not state.is_insert:
+        # Without asking which classes are in it: counts, unions and subqueries do not tell.
+        state.statement = state.statement.options(
+            with_loader_criteria(
+                TenantScoped,
+                lambda cls: cls.tenant == tenant,
+                include_aliases=True,
+                track_closure_variables=True,
+            )
         )
-    )
+
+
+def _guard_values(state: ORMExecuteState, tenant: str) -> None:
+    """Refuse rows to be inserted, or values to be set, that name another tenant or hide theirs."""
+    if not any(issubclass(mapper.class_, TenantScoped) for mapper in state.all_mappers):
+        return
+    given = state.parameters or []
+    rows = [given] if isinstance(given, Mapping) else given
+    missing = None if state.is_insert else tenant
+    if any(row.get(_TENANT, missing) != tenant for row in rows):
+        raise TenantGuardError("a row of another tenant was about to be written")
+    inside = state.statement._values or {}  # noqa: SLF001 - there is no public way to see them
+    if (state.is_insert and not rows) or any(column.key == _TENANT for column in inside):
+        raise TenantGuardError("give the rows to insert as parameters, and never set a tenant")
 
 
 def _guard_flush(session: Session, context: UOWTransaction, instances: Any) -> None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from acl.errors import NotFoundError, TenantDisabledError
 from acl.models import Tenant
@@ -23,6 +24,7 @@ from acl.view import View, view_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from acl.caller import Caller
@@ -36,6 +38,13 @@ class Resolved:
     scope: AccessScope
     view: View
     content_version: int
+
+
+@cache
+def _versions() -> Select[bool, int, int]:
+    return select(Tenant.enabled, Tenant.acl_version, Tenant.content_version).where(
+        Tenant.name == bindparam("name")
+    )
 
 
 class Resolver:
@@ -62,11 +71,7 @@ class Resolver:
         Raises:
             NotFoundError, TenantDisabledError, ScopeTooLargeError: as ``acl.resolve.resolve``.
         """
-        versions = session.execute(
-            select(Tenant.enabled, Tenant.acl_version, Tenant.content_version).where(
-                Tenant.name == caller.tenant
-            )
-        ).first()
+        versions = session.execute(_versions(), {"name": caller.tenant}).first()
         if versions is None:
             raise NotFoundError(f"tenant {caller.tenant!r} does not exist")
         if not versions.enabled:

@@ -18,6 +18,8 @@ from ingestion.models import (
     ChunkState,
     DocumentRow,
     EmbeddingRow,
+    GenerationRow,
+    GenerationState,
     OccurrenceRow,
     SourceRow,
     VersionRow,
@@ -86,6 +88,11 @@ class SourceState:
     last_error: str | None
 
 
+def served_generation(session: Session) -> str | None:
+    """The id of the active generation in this session's snapshot; None before anything came in."""
+    return session.scalar(_served())
+
+
 def in_flight(session: Session, scope: AccessScope, generation: str) -> frozenset[str]:
     """Visible chunk ids that are being written or removed, and must not be searched."""
     values = bound(scope) | {"generation": generation}
@@ -148,11 +155,31 @@ def _stored(rows: Sequence[Row]) -> StoredChunk:
 
 
 @cache
+def _served() -> Select[str]:
+    return select(GenerationRow.id).where(GenerationRow.state == GenerationState.ACTIVE.value)
+
+
+@cache
 def _in_flight() -> Select[*tuple[Any, ...]]:
     return select(ChunkRow.id).where(
         ChunkRow.generation == bindparam("generation"),
         ChunkRow.state != text("'live'"),  # literal, so that the partial index applies
         predicate(ChunkRow.tenant, ChunkRow.acl_id),
+    )
+
+
+@cache
+def _source_states() -> Select[*tuple[Any, ...]]:
+    return select(
+        SourceRow.name,
+        SourceRow.max_age_seconds,
+        SourceRow.on_stale,
+        SourceRow.last_attempt_at,
+        SourceRow.last_success_at,
+        SourceRow.last_error,
+    ).where(
+        SourceRow.tenant == bindparam("of_tenant"),
+        SourceRow.name.in_(bindparam("names", expanding=True)),
     )
 
 
@@ -243,16 +270,7 @@ def _places() -> Select[*tuple[Any, ...]]:
 
 def source_states(session: Session, tenant: str, names: Sequence[str]) -> dict[str, SourceState]:
     """What freshness needs of the named sources."""
-    rows = session.execute(
-        select(
-            SourceRow.name,
-            SourceRow.max_age_seconds,
-            SourceRow.on_stale,
-            SourceRow.last_attempt_at,
-            SourceRow.last_success_at,
-            SourceRow.last_error,
-        ).where(SourceRow.tenant == tenant, SourceRow.name.in_(names))
-    )
+    rows = session.execute(_source_states(), {"of_tenant": tenant, "names": list(names)})
     return {row.name: SourceState(*row) for row in rows}
 
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from acl.errors import NotFoundError
-from ingestion.catalog import beside, fetch, source_states, visible_documents
+from ingestion.catalog import (
+    beside,
+    fetch,
+    served_generation,
+    source_states,
+    visible_documents,
+)
 from ingestion.freshness import age_seconds, source_state
 from retrieval.assemble import best_place, date, trust, trust_shape
 from retrieval.compose import Piece, evidence_of
@@ -36,12 +42,12 @@ def get_evidence(
     Raises:
         NotFoundError: there is none, or the caller may not see it; which, is not told.
     """
-    generation = runtime.generation()
     with runtime.database.read(caller.tenant) as session:
+        generation = served_generation(session)
         scope = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
         if generation is None or scope.empty:
             raise NotFoundError(_ABSENT)
-        found = fetch(session, scope, generation.id, [chunk_id], fingerprint="")
+        found = fetch(session, scope, generation, [chunk_id], fingerprint="")
         chunk = found.get(chunk_id)
         if chunk is None or not recheck(scope, chunk):
             raise NotFoundError(_ABSENT)
@@ -49,7 +55,7 @@ def get_evidence(
         sources = source_states(session, caller.tenant, names)
         now = runtime.clock()
         dated = best_place(date(place, sources, now=now, max_age=None) for place in chunk.places)
-        near = beside(session, scope, generation.id, dated.place, reach=NEIGHBOURS)
+        near = beside(session, scope, generation, dated.place, reach=NEIGHBOURS)
     trusted = trust(chunk, dated.place, runtime.settings.trust_policy)
     if trusted.verdict is TrustVerdict.WITHHELD:
         raise NotFoundError(_ABSENT)

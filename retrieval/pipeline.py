@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acl.conditions import caller_filter
-from ingestion.catalog import fetch, in_flight, source_states
+from ingestion.catalog import fetch, in_flight, served_generation, source_states
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import SOURCE, SearchRequest, SearchResult
@@ -90,7 +90,7 @@ def retrieve(
             answer = _answer(runtime, request, snapshot, watch)
         except IndexUnavailableError:
             # A rebuild may have switched generations between snapshot and search.
-            if attempt + 1 < _ATTEMPTS and _generation(runtime) != snapshot.generation:
+            if attempt + 1 < _ATTEMPTS and _switched(runtime, caller, snapshot):
                 if snapshot.generation is not None:
                     runtime.forget_index(snapshot.generation)
                 continue
@@ -123,8 +123,8 @@ def retrieve(
 
 def _snapshot(runtime: Runtime, caller: Caller) -> Snapshot:
     """Resolve the caller and note the generation and what is in flight, at one moment."""
-    generation = _generation(runtime)
     with runtime.database.read(caller.tenant) as session:
+        generation = served_generation(session)
         resolved = runtime.resolver.resolve(session, caller, now=runtime.clock())
         excluded: frozenset[str] = frozenset()
         if generation is not None and not resolved.scope.empty:
@@ -132,9 +132,10 @@ def _snapshot(runtime: Runtime, caller: Caller) -> Snapshot:
     return Snapshot(resolved, generation, excluded)
 
 
-def _generation(runtime: Runtime) -> str | None:
-    row = runtime.generation()
-    return None if row is None else row.id
+def _switched(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> bool:
+    """True iff another generation has become active since the snapshot."""
+    with runtime.database.read(caller.tenant) as session:
+        return served_generation(session) != snapshot.generation
 
 
 def _still(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> bool:
@@ -146,8 +147,8 @@ def _still(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> bool:
     """
     with runtime.database.read(caller.tenant) as session:
         now = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
-    same_view = now.acl_ids == snapshot.resolved.scope.acl_ids
-    return same_view and _generation(runtime) == snapshot.generation
+        same_generation = served_generation(session) == snapshot.generation
+    return same_generation and now.acl_ids == snapshot.resolved.scope.acl_ids
 
 
 def _answer(
