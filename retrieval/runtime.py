@@ -15,6 +15,7 @@ from acl.orm import Database, utc_now
 from acl.resolver import Resolver
 from ingestion.context import IngestContext
 from ingestion.generations import current_generation
+from ingestion.index.hosts import create_host
 from ingestion.parsing.limits import ParseLimits
 from retrieval.recorder import Recorder
 from retrieval.schema import upgrade
@@ -80,7 +81,12 @@ class Runtime:
         """The index engine, reached for on first use."""
         with self._lock:
             if self._host is None:
-                self._host = _create_host(self.settings)
+                self._host = create_host(
+                    self.settings.data_dir,
+                    idle_seconds=self.settings.index_idle_seconds,
+                    server_url=self.settings.qdrant_url,
+                    server_key=self.settings.qdrant_api_key,
+                )
             return self._host
 
     @property
@@ -168,14 +174,3 @@ class Runtime:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _create_host(settings: Settings) -> IndexHost:
-    """The engine the settings name: a server if they give a URL, else the embedded one."""
-    if settings.qdrant_url is not None:
-        from ingestion.index.server import connect  # noqa: PLC0415 - only where it is configured
-
-        return connect(settings.qdrant_url)
-    from ingestion.index.client import EdgeHost  # noqa: PLC0415 - only where it is configured
-
-    return EdgeHost(settings.data_dir, idle_seconds=settings.index_idle_seconds)

@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     qdrant_url: str | None = Field(
         default=None, description="A Qdrant server; default: the embedded index."
     )
+    qdrant_api_key: str | None = Field(
+        default=None, description="API key of the Qdrant server.", repr=False
+    )
     embedder: str = Field(
         default="onnx:all-MiniLM-L6-v2",
         description="onnx:all-MiniLM-L6-v2, sentence-transformers:NAME or hash:N (tests).",
