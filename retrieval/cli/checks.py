@@ -130,13 +130,12 @@ def _index(settings: Settings, database: Database) -> Check:
         if generation is None:
             return Check("index", passed=True, detail="nothing was ingested yet")
         with database.unguarded("an operator compares counts over all tenants") as session:
-            counts = dict(
-                session.execute(
-                    select(ChunkRow.state, func.count())
-                    .where(ChunkRow.generation == generation.id)
-                    .group_by(ChunkRow.state)
-                ).all()
+            rows = session.execute(
+                select(ChunkRow.state, func.count())
+                .where(ChunkRow.generation == generation.id)
+                .group_by(ChunkRow.state)
             )
+            counts = {row[0]: row[1] for row in rows}
         try:
             held = runtime.index(generation.id).count()
         except IngestionError as error:

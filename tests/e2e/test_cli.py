@@ -113,24 +113,6 @@ def test_document_text_reaches_the_terminal_as_characters_only(ingested: Run) ->
     assert "\x1b" not in plain
 
 
-def test_json_is_alone_on_standard_output(ingested: Run) -> None:
-    for command in (
-        ("query", "per diem abroad", "--tenant", "acme", "--as", "user:ann"),
-        ("query", "per diem abroad", "--tenant", "acme", "--as", "user:nobody"),
-        ("status",),
-        ("sources", "list", "--tenant", "acme"),
-        ("acl", "list", "--tenant", "acme"),
-        ("acl", "principals", "--tenant", "acme"),
-        ("keys", "create", "user:ann", "--tenant", "acme"),
-        ("keys", "list", "--tenant", "acme"),
-        ("doctor",),
-        ("reindex",),
-    ):
-        done = ingested(*command, "--json")
-        assert json.loads(done.stdout) is not None, command
-        assert done.stdout.isascii()
-
-
 def test_someone_unknown_gets_nothing_and_the_operator_a_hint(ingested: Run) -> None:
     done = ingested("query", "per diem abroad", "--tenant", "acme", "--as", "user:carl")
     assert done.returncode == 0

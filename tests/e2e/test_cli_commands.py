@@ -168,6 +168,35 @@ def test_wrong_usage_is_exit_code_2_without_a_traceback(
     assert not (tmp_path / "data" / "catalogue.sqlite").exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("query", "per diem abroad", "--tenant", "acme", "--as", "user:ann"),
+        ("query", "per diem abroad", "--tenant", "acme", "--as", "user:nobody"),
+        ("status",),
+        ("sources", "list", "--tenant", "acme"),
+        ("sources", "set", "docs", "--tenant", "acme", "--on-stale", "flag"),
+        ("acl", "list", "--tenant", "acme"),
+        ("acl", "show", "folder:docs:/", "--tenant", "acme"),
+        ("acl", "members", "group:staff", "--tenant", "acme"),
+        ("acl", "principals", "--tenant", "acme"),
+        ("acl", "add-member", "group:staff", "user:ann", "--tenant", "acme"),
+        ("acl", "remove-member", "group:staff", "user:zoe", "--tenant", "acme"),
+        ("keys", "create", "user:zoe", "--tenant", "acme"),
+        ("keys", "list", "--tenant", "acme"),
+        ("doctor",),
+        ("db", "upgrade"),
+        ("reindex",),
+    ],
+    ids=" ".join,
+)
+def test_json_is_alone_on_standard_output(shared: Run, command: tuple[str, ...]) -> None:
+    result = shared(*command, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) is not None
+    assert result.stdout.isascii()
+
+
 @pytest.mark.parametrize("principal", ["staff", "group:", "user:a b", "everybody"])
 def test_a_malformed_grant_stops_an_ingest_before_anything_is_written(
     run: Run, docs: Path, principal: str
