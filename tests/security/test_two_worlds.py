@@ -155,7 +155,7 @@ def test_thousands_of_hidden_chunks_change_no_byte_over_the_embedded_engine(
     hidden |= {f"hidden-{name}": Shelved(shelved.text, "closed") for name, shelved in shown.items()}
     gone = {f"gone-{n}.md": Shelved(draw_long_text(rng, 200), "open") for n in range(2)}
     specs = [acl("open", allow("user:ann")), acl("closed", allow("user:bob"))]
-    asked = [
+    asked: list[dict[str, object]] = [
         {"query": " ".join(rng.sample(WORDS, rng.randint(1, 6))), "include": ["scores"]}
         for _ in range(25)
     ]
