@@ -16,7 +16,7 @@ from rapidfuzz import fuzz
 from verifier.errors import QuoteTooLongError
 from verifier.normalise import folded
 from verifier.policy import REDACTION
-from verifier.wording import Difference, difference
+from verifier.wording import Difference, counterpart, difference
 
 MAX_QUOTE: Final = 10_000
 """Code points of the longest quote that is checked."""
@@ -29,6 +29,8 @@ ALTERED: Final = 75.0
 
 _DOTS = re.compile(r"\s*(?:\[\s*\.{3}\s*\]|\(\s*\.{3}\s*\)|\.{3,})\s*")
 _MARKS = "\"' "
+_PROBE = 64
+_SLACK = 24
 _PIECE_WORDS = 3
 _MAX_PIECES = 6
 
@@ -79,7 +81,13 @@ def check_quote(quote: str, evidence: str) -> QuoteMatch:
     if not any(c.isalnum() for c in wanted):
         return QuoteMatch(QuoteOutcome.EMPTY)
     text, offsets = folded(evidence)
-    found = _exact(wanted, text) or _stitched(wanted, text) or _aligned(wanted, text)
+    found = (
+        _exact(wanted, text)
+        or _elided(wanted, text)
+        or _aligned(wanted, text)
+        or _stitched(wanted, text)
+        or QuoteMatch(QuoteOutcome.NOT_FOUND)
+    )
     if found.start is None or found.end is None:
         return found
     return QuoteMatch(found.outcome, *offsets.to_original(found.start, found.end), found.score)
@@ -122,17 +130,21 @@ def _joined(text: str, cut: int) -> bool:
     return before.isdigit() and after in ".,:/" and text[cut + 1 : cut + 2].isdigit()
 
 
+def _elided(wanted: str, text: str) -> QuoteMatch | None:
+    """Recognise a quote that admits by dots that it was put together."""
+    parts = [part for piece in _DOTS.split(wanted) if (part := piece.strip(_MARKS))]
+    if len(parts) > 1 and all(_stands(part, text) for part in parts):
+        return QuoteMatch(QuoteOutcome.STITCHED)
+    return None
+
+
 def _stitched(wanted: str, text: str) -> QuoteMatch | None:
     """Recognise a quote whose parts stand in the text, but not together."""
-    parts = [part.strip(_MARKS) for part in _DOTS.split(wanted)]
-    parts = [part for part in parts if part]
-    if len(parts) > 1:
-        return QuoteMatch(QuoteOutcome.STITCHED) if all(_stands(p, text) for p in parts) else None
-    pieces = 0
     rest = wanted.split()
+    pieces = 0
     while rest and pieces < _MAX_PIECES:
         length = _longest_start(rest, text)
-        if length < min(_PIECE_WORDS, len(wanted.split()) - 1) or length < 1:
+        if length < min(_PIECE_WORDS, len(rest)):
             return None
         rest = rest[length:]
         pieces += 1
@@ -155,20 +167,46 @@ def _longest_start(words: list[str], text: str) -> int:
     return low
 
 
-def _aligned(wanted: str, text: str) -> QuoteMatch:
-    nothing = QuoteMatch(QuoteOutcome.NOT_FOUND)
-    if not text or len(wanted) * ALTERED / 100 > len(text):
-        return nothing
-    alignment = fuzz.partial_ratio_alignment(wanted, text, score_cutoff=ALTERED)
-    if alignment is None:
-        return nothing
-    start, end = _whole(text, alignment.dest_start, alignment.dest_end)
+def _aligned(wanted: str, text: str) -> QuoteMatch | None:
+    spans = {_fitted(wanted, text, *span) for span in _likely(wanted, text)}
+    if not spans:
+        return None
+    start, end = max(spans, key=lambda span: (fuzz.ratio(wanted, text[slice(*span)]), -span[0]))
     place = text[start:end]
     score = fuzz.ratio(wanted, place)
     if score < ALTERED:
-        return nothing
+        return None
     if REDACTION in place or difference(wanted, place) is Difference.MEANING:
         return QuoteMatch(QuoteOutcome.ALTERED, start, end, score)
     if score < ALIGNED:
         return QuoteMatch(QuoteOutcome.NOT_FOUND, score=score)
     return QuoteMatch(QuoteOutcome.ALIGNED, start, end, score)
+
+
+def _fitted(wanted: str, text: str, start: int, end: int) -> tuple[int, int]:
+    """Widen a rough span a little, then cut it to the words that answer the quote."""
+    start, end = _whole(text, max(start - _SLACK, 0), min(end + _SLACK, len(text)))
+    first, last = counterpart(wanted, text[start:end])
+    return start + first, start + last
+
+
+def _likely(wanted: str, text: str) -> Iterator[tuple[int, int]]:
+    """Yield where the quote probably stands, found by short probes of it.
+
+    A probe of at most 64 characters is aligned in linear time, a long quote would not be; the
+    place of a probe in the quote tells where the quote begins and ends.
+    """
+    begin: int | None = None
+    last = len(wanted) - _PROBE
+    for offset in sorted({0, max(last // 2, 0), max(last, 0)}):
+        probe = wanted[offset : offset + _PROBE]
+        found = fuzz.partial_ratio_alignment(probe, text, score_cutoff=ALTERED)
+        if found is None:
+            continue
+        start = max(found.dest_start - offset, 0)
+        end = min(max(found.dest_end + len(wanted) - offset - len(probe), start), len(text))
+        yield start, end
+        if begin is None:
+            begin = start
+        elif begin < end:
+            yield begin, end

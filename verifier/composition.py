@@ -20,6 +20,8 @@ MAX_MARKS = 8
 _BASIC_PLANE = range(0x300, 0x10000)
 _FIRST_PLANE = range(0x10000, 0x20000)
 _SELECTOR_SUPPLEMENT = range(0xE0100, 0xE01F0)
+# Nothing below U+0300 changes by itself; it may compose with what follows.
+_CHANGEABLE = re.compile("[\x00-\u02ff]?[\u0300-\U0010ffff]+")
 _MAY_FLOOD = re.compile(f"[\u0300-\U0010ffff]{{{MAX_MARKS + 1}}}")
 
 
@@ -30,11 +32,12 @@ def composed(text: str) -> Iterator[tuple[Edit, Finding | None]]:
     offset = 0
     for line in text.splitlines(keepends=True):
         if not (line.isascii() or unicodedata.is_normalized("NFC", line)):
-            for match in _clusters().finditer(line):
-                whole = unicodedata.normalize("NFC", match[0])
-                if whole != match[0]:
-                    start, end = offset + match.start(), offset + match.end()
-                    yield Edit(start, end, whole), _finding(start, end)
+            for stretch in _CHANGEABLE.finditer(line):
+                for match in _clusters().finditer(line, *stretch.span()):
+                    whole = unicodedata.normalize("NFC", match[0])
+                    if whole != match[0]:
+                        start, end = offset + match.start(), offset + match.end()
+                        yield Edit(start, end, whole), _finding(start, end)
         offset += len(line)
 
 

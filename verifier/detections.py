@@ -10,8 +10,7 @@ from verifier.findings import Finding, FindingKind, Severity, quoted
 from verifier.injection import screen
 from verifier.skeleton import skeleton
 
-_LONG_TOKEN = re.compile(r"(?:(?<=[\s\"'(<>=,;:])|^)[^\s\"'()<>]{40,}")
-_MAYBE_LONG = re.compile(r"(?:\s|^)\S{40}")
+_LONG_TOKEN = re.compile(r"\s(\S{40,})")
 _BLOBS = {
     "encoded.hex": re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2}){20,}"),
     "encoded.percent": re.compile(r"(?:%[0-9a-fA-F]{2}){20,}"),
@@ -22,15 +21,15 @@ _LONG = 160
 _DECODED_LIMIT = 3000
 
 _LATIN = r"A-Za-z\xc0-\u024f"
-_ALIKE = r"\u0370-\u03ff\u0400-\u052f"
-_MIXED = re.compile(rf"[{_LATIN}][{_ALIKE}]|[{_ALIKE}][{_LATIN}]")
-_WORD = re.compile(rf"[{_LATIN}{_ALIKE}]+")
+_ALIKE = re.compile("[\u0370-\u052f]+")  # Greek and Cyrillic
+_WORD = re.compile(rf"[{_LATIN}\u0370-\u052f]+")
+_LATIN_TAIL = re.compile(rf"[{_LATIN}]{{0,40}}\Z")
 _SHORT_WORD = 4
 _STYLED = re.compile("[\U0001d400-\U0001d7ff\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9]{4,}")
 
-_FORMULA = re.compile(
-    r"(?m)(?:^|(?<=[\t,;|]))[ \"']{0,3}[=+@-]{1,2}\s?(?P<call>[A-Za-z][A-Za-z.]{1,24}\(|[Cc][Mm][Dd]\|)"
-)
+_FORMULA = re.compile(r"[=+@-]{1,2}\s?(?P<call>[A-Za-z][A-Za-z.]{1,24}\(|[Cc][Mm][Dd]\|)")
+_CELL_LEAD = 4
+_CELL_STARTS = re.compile(r"(?:^|[\n\t,;|])[ \"']{0,3}\Z")
 _REACHING_OUT = re.compile(
     r"(?i)(?:hyperlink|webservice|import(?:xml|data|feed|html|range)|image|filterxml|call|exec"
     r"|register|rtd|dde)\(|cmd\|"
@@ -39,8 +38,7 @@ _REACHING_OUT = re.compile(
 
 def detections(text: str) -> Iterator[Finding]:
     """Yield what is remarkable about a text that every other step has been applied to."""
-    if _MAYBE_LONG.search(text):
-        yield from _encoded(text)
+    yield from _encoded(text)
     if not text.isascii():
         yield from _confusable(text)
     if "(" in text or "|" in text:
@@ -48,9 +46,10 @@ def detections(text: str) -> Iterator[Finding]:
 
 
 def _encoded(text: str) -> Iterator[Finding]:
-    for token in _LONG_TOKEN.finditer(text):
+    # The space in front lets a token at the very start be found like any other.
+    for token in _LONG_TOKEN.finditer(f" {text}"):
         for rule, pattern in _BLOBS.items():
-            match = pattern.search(text, token.start(), token.end())
+            match = pattern.search(text, token.start(1) - 1, token.end(1) - 1)
             if match is None:
                 continue
             plain = _decoded(rule, match[0])
@@ -91,12 +90,17 @@ def _decoded(rule: str, blob: str) -> str:
 
 def _confusable(text: str) -> Iterator[Finding]:
     position = 0
-    while mixed := _MIXED.search(text, position):
-        word = _WORD.search(text, _word_start(text, mixed.start(), position))
+    for alike in _ALIKE.finditer(text):
+        if alike.start() < position:
+            continue
+        before = _LATIN_TAIL.search(text[max(position, alike.start() - 40) : alike.start()])
+        word = _WORD.match(text, alike.start() - (len(before[0]) if before else 0))
         if word is None:
-            return
+            continue
         position = word.end()
-        if len(word[0]) >= _SHORT_WORD and skeleton(word[0]).isascii():
+        if len(word[0]) < _SHORT_WORD or word.span() == alike.span():
+            continue
+        if skeleton(word[0]).isascii():
             yield Finding.at(
                 *word.span(),
                 rule="confusable.mixed_script",
@@ -114,14 +118,15 @@ def _confusable(text: str) -> Iterator[Finding]:
         )
 
 
-def _word_start(text: str, position: int, floor: int) -> int:
-    while position > floor and _WORD.match(text, position - 1, position):
-        position -= 1
-    return position
-
-
 def _formulas(text: str) -> Iterator[Finding]:
     for match in _FORMULA.finditer(text):
+        before = (
+            text[: match.start()]
+            if match.start() < _CELL_LEAD
+            else text[match.start() - _CELL_LEAD : match.start()].rjust(_CELL_LEAD + 1, "x")
+        )
+        if not _CELL_STARTS.search(before):
+            continue
         reaching = bool(_REACHING_OUT.match(match["call"]))
         yield Finding.at(
             *match.span(),

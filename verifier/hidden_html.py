@@ -3,6 +3,7 @@
 Pure helpers for whoever walks a document tree; walking it, and what children inherit, is theirs.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
 from verifier.css import Colour, colour, declarations, pixels, rules
@@ -24,6 +25,7 @@ UNSEEN_TAGS = {
 }
 """Elements whose content no browser shows, and the rule that says so."""
 
+_SHRUNK = re.compile(r"scale[xy]?\(\s*(?:0|0?\.0\d*|0?\.0+)\s*[,)]")
 _TINY = 2.0
 _FAINT = 0.1
 _OFFSCREEN = -500.0
@@ -172,7 +174,8 @@ _STYLES: dict[str, Callable[[Mapping[str, str]], bool]] = {
     ),
     "html.transparent": _transparent,
     "html.tiny": lambda style: (
-        _at_most(style, ("font-size",), _TINY) or "scale(0" in style.get("transform", "")
+        _at_most(style, ("font-size",), _TINY)
+        or _SHRUNK.search(style.get("transform", "")) is not None
     ),
     "html.offscreen": _offscreen,
     "html.clipped": _clipped,

@@ -7,6 +7,7 @@ what is said openly; it is one layer, and promises no more.
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 
 from verifier.findings import Finding, FindingKind, Severity
 from verifier.injection_rules import DISCUSSED, NEGATED, RULES, Rule
@@ -31,36 +32,39 @@ def screen(text: str) -> tuple[Finding, ...]:
         those of `text`. What is quoted by someone who writes about attacks is of severity `low`.
     """
     folded = skeleton(text)
-    rules = [rule for rule in RULES if any(anchor in folded for anchor in rule.anchors)]
-    if not rules:
-        return ()
     spans = sentences(folded)
-    starts = [start for start, _ in spans]
+    plain = [" ".join(folded[start:end].split()) for start, end in spans]
+    starts = list(accumulate((len(sentence) + 1 for sentence in plain), initial=0))
+    joined = "\n".join(plain)
     found = [
         finding
-        for rule in rules
-        for index in _candidates(rule, folded, starts)
-        if (finding := _judged(rule, folded, *spans[index])) is not None
+        for rule in RULES
+        for index in _candidates(rule, joined, starts)
+        if (finding := _judged(rule, plain[index], *spans[index])) is not None
     ]
     found.sort(key=lambda finding: (finding.start, finding.end, finding.rule))
     return tuple(found)
 
 
-def _candidates(rule: Rule, folded: str, starts: Sequence[int]) -> list[int]:
-    """Return which sentences hold an anchor of the rule."""
+def _candidates(rule: Rule, joined: str, starts: Sequence[int]) -> list[int]:
+    """Return which sentences hold an anchor of the rule.
+
+    Args:
+        rule: Looked for.
+        joined: All sentences, each with single spaces, one a line.
+        starts: Where each begins in `joined`.
+    """
     indexes: set[int] = set()
     for anchor in rule.anchors:
-        position = folded.find(anchor)
+        position = joined.find(anchor)
         while position >= 0:
-            index = max(bisect_right(starts, position) - 1, 0)
+            index = bisect_right(starts, position) - 1
             indexes.add(index)
-            after = starts[index + 1] if index + 1 < len(starts) else len(folded)
-            position = folded.find(anchor, max(after, position + 1))
+            position = joined.find(anchor, starts[index + 1])
     return sorted(indexes)
 
 
-def _judged(rule: Rule, folded: str, start: int, end: int) -> Finding | None:
-    sentence = " ".join(folded[start:end].split())
+def _judged(rule: Rule, sentence: str, start: int, end: int) -> Finding | None:
     match = rule.pattern.search(sentence)
     if match is None:
         return None

@@ -216,7 +216,7 @@ RULES: Final = (
          "open", "navigate", "render", "load"),
         _pattern(
             _ORDER + r"(?:send|post|forward|upload|transmit|exfiltrate|e-?mail|leak|submit|copy|"
-            r"deliver|report|relay)\b.{0,60}?\b" + _SECRETS + r".{0,80}?\b(?:to|at|via|into|through)"
+            r"deliver|report|relay)\b(?=\s).{0,60}?\b" + _SECRETS + r".{0,80}?\b(?:to|at|via|into|through)"
             r"\s.{0,40}?(?:https?:|www\.|[\w.+-]+@[\w-]|\burl\b|webhook|endpoint|server|"
             r"address|attacker|[\w-]+\.(?:com|net|org|io|example|dev|xyz|ru|cn)\b)"
             r"|\bexfiltrate (?:the|all|any|every|your|this|user)\b"
@@ -246,7 +246,7 @@ RULES: Final = (
             r"(?:tool|function|plugin|api|command|script|action)\b.{0,80}?(?:immediately|right now|at once|"
             r"silently|secretly|without (?:asking|telling|confirm\w*|approval|permission|informing|"
             r"notifying|the user)|before (?:you )?(?:answer|respond|reply|continu|proceed|summari)\w*|"
-            r"instead of)"
+            r"instead of answering)"
             r"|" + _ORDER + r"(?:call|invoke|use|run|execute)\s+(?:the\s+)?[`\"']?(?:send|delete|transfer|"
             r"exec|forward|drop|grant|create|update|read|fetch|http|post|write|list|get)_\w+[`\"']?"
             r"(?:\s+tool|\s+function)?\s+(?:tool |function )?(?:with|to|and|on|for)\b.{0,120}?(?:[\w.+-]+@[\w-]|https?:|all (?:the )?"

@@ -17,9 +17,9 @@ from verifier.hidden_html import hidden_finding, hidden_reason
 Change = tuple[Edit | None, Finding | None]
 
 _TOKEN = re.compile(
-    r"(?P<comment><!--)|(?P<instruction><\?)|(?P<cdata><!\[CDATA\[)|(?P<declaration><![A-Za-z])"
-    r"|<(?P<close>/?)(?P<name>[A-Za-z][\w:-]*)"
-    r"(?P<attributes>(?=[\s/>\"'])(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>"
+    r"<(?:(?P<comment>!--)|(?P<instruction>\?)|(?P<cdata>!\[CDATA\[)|(?P<declaration>![A-Za-z])"
+    r"|(?P<close>/?)(?P<name>[A-Za-z][\w:-]*)"
+    r"(?P<attributes>(?=[\s/>\"'])(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+)>)"
 )
 _ENDS = {
     "comment": re.compile(r"--!?>"),

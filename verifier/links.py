@@ -23,13 +23,9 @@ _MESSAGES = {
 }
 # What may stand between the parentheses of a link, up to the title; parentheses nest once.
 _TARGET = r"<[^<>\n]*>|(?:\\.|[^\s()\\])*+(?:\((?:\\.|[^\s()\\])*+\)(?:\\.|[^\s()\\])*+)*+"
-_BRACKETS = re.compile(
-    rf"\\[\[\]!]|(?P<image>!\[)|(?P<open>\[)|(?P<close>\])(?:\(\s{{0,64}}(?P<inline>{_TARGET}))?"
-    r"|(?P<paragraph>\n[ \t]*\n)"
-)
-_DEFINITION = re.compile(
-    rf"(?m)^[ \t>*+-]{{0,16}}\[(?:\\.|[^\[\]\\\n])+\]:[ \t]*\n?[ \t]*(?P<target>{_TARGET})"
-)
+# Every alternative begins with a literal: so the engine skips what begins with none of them.
+_BRACKETS = re.compile(rf"\\[\[\]!]|!\[|\[|\](?:\(\s{{0,64}}(?P<inline>{_TARGET}))?|\n[ \t]*\n")
+_DEFINITION = re.compile(rf"\]:[ \t]*\n?[ \t]*(?P<target>{_TARGET})")
 _AUTOLINK = re.compile(r"<(?P<target>[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*)>")
 _TAG = re.compile(r"<(?P<name>[A-Za-z][\w:-]*)(?=[\s/\"'])(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+>")
 _ADDRESS = re.compile(
@@ -84,12 +80,12 @@ def _markdown(text: str) -> Iterator[Change]:
     open_images: list[bool] = []
     references_images = False
     for match in _BRACKETS.finditer(text):
-        kind = match.lastgroup
-        if kind == "paragraph":
+        token = match[0][0]
+        if token == "\n":
             open_images.clear()
-        elif kind in {"image", "open"}:
-            open_images.append(kind == "image")
-        elif match["close"]:
+        elif token in "![":
+            open_images.append(token == "!")
+        elif token == "]":
             image = not open_images or any(open_images[-2:])
             closes_image = open_images.pop() if open_images else False
             if match["inline"] is None:

@@ -25,14 +25,13 @@ _BRACKETED = re.compile(
     rf"|(?P<tag>(?<=<)/?(?:{_TAGS})(?=[\s/>])|(?<=<)/s>))"
 )
 _LABEL = re.compile(
-    r"(?m)^(?P<lead>[ \t>*_#-]{0,12})"
+    r"\n(?P<lead>[ \t>*_#-]{0,12})"
     r"(?P<role>Human|Assistant|System|Developer|AI|Model|SYSTEM|ASSISTANT|USER|HUMAN|User"
     r"|system|assistant|human|Tool|TOOL|Observation|Instruction|Response|System Prompt"
     r"|System Message)"
     r"(?P<tail>[*_]{0,3}):"
 )
 _HEADING_ROLES = frozenset({"instruction", "response"})
-_CHATML_LINE = re.compile(r"(?m)^(?:im_start|im_end|start_header_id|end_header_id)\b(?=[|>])")
 _JSON = re.compile(
     rf"(?P<key>\"role\")\s{{0,8}}:\s{{0,8}}\"(?:{_ROLES})\""
     r"|(?P<calls>\"(?:tool_calls|function_call|tool_use|tool_use_id|tool_call_id)\")\s{0,8}:"
@@ -75,18 +74,13 @@ def _bracketed(text: str) -> Iterator[tuple[Edit, Finding | None]]:
 
 
 def _labels(text: str) -> Iterator[tuple[Edit, Finding | None]]:
-    for match in _LABEL.finditer(text):
+    # The line feed in front lets the first line be found like any other.
+    for match in _LABEL.finditer(f"\n{text}"):
         heading = match["lead"].lstrip().startswith("#")
         if match["role"].lower() in _HEADING_ROLES and not heading:
             continue  # "Response:" alone is a word of every form; "### Response:" is a template
-        yield _split(
-            match.start("role"),
-            match.end(),
-            match.end() - 1,
-            text,
-            rule="role",
-            severity=Severity.LOW,
-        )
+        start, end = match.start("role") - 1, match.end() - 1
+        yield _split(start, end, end - 1, text, rule="role", severity=Severity.LOW)
 
 
 def _json(text: str) -> Iterator[tuple[Edit, Finding | None]]:

@@ -15,7 +15,10 @@ _CYRILLIC = str.maketrans(
     "abeekmhopctyxsijhdqwylABEESIJKMHOPCTYXHQWY",
 )
 _GREEK = str.maketrans("αβεικνορτυχγωΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "abeiknoptuxywABEZHIKMNOPTYX")
-_OTHER = str.maketrans("ıİöåéèêáàíìóòúùäüñç‐‑‒–—’‘“”ʼ", "iioaeeeaaiioouuaunc-----''\"\"'")
+_TYPOGRAPHY = dict.fromkeys(range(0x2010, 0x2016), "-") | {
+    0x131: "i", 0x2018: "'", 0x2019: "'", 0x2BC: "'", 0x201C: '"', 0x201D: '"',
+}  # fmt: skip
+_ACCENTED = range(0xC0, 0x250)
 _STYLED = chain(
     range(0xFF01, 0xFF5F), range(0x1D400, 0x1D800), range(0x2100, 0x2150), range(0x24B6, 0x24EA)
 )
@@ -33,7 +36,12 @@ def _table() -> dict[int, str]:
         plain = unicodedata.normalize("NFKC", chr(point))
         if len(plain) == 1 and plain.isascii():
             table[point] = plain.lower()
-    for alphabet in (_CYRILLIC, _GREEK, _OTHER):
+    for point in _ACCENTED:
+        letter = unicodedata.normalize("NFD", chr(point))[0]
+        if letter.isascii():
+            table[point] = letter.lower()
+    table.update(_TYPOGRAPHY)
+    for alphabet in (_CYRILLIC, _GREEK):
         table.update({point: chr(letter).lower() for point, letter in alphabet.items()})
     table.update({point: chr(point).lower() for point in range(128)})
     return table

@@ -73,6 +73,17 @@ def difference(quote: str, source: str) -> Difference:
     return Difference.TYPING
 
 
+def counterpart(quote: str, source: str) -> tuple[int, int]:
+    """Return the span of `source` whose words answer those of `quote`, without what is around."""
+    said = words(quote)
+    spans = [match.span() for match in _WORD.finditer(source)]
+    steps = Levenshtein.opcodes(said, words(source))
+    answered = [step for step in steps if step.tag in {"equal", "replace"}]
+    if not answered:
+        return 0, 0
+    return spans[answered[0].dest_start][0], spans[answered[-1].dest_end - 1][1]
+
+
 def words(text: str) -> list[str]:
     """Split folded text into comparable words; numbers keep sign, currency and per cent."""
     return [match[0].lower().replace(" ", "") for match in _WORD.finditer(text)]
