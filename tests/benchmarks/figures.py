@@ -1,0 +1,116 @@
+"""What was measured, as values: plain, frozen, JSON-ready. What never lives here: measuring."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from statistics import fmean
+from typing import Any, Final
+
+import numpy as np
+
+ENOUGH_FOR_P99: Final = 100
+
+
+class Contender(StrEnum):
+    """Who is measured."""
+
+    CLEARANCE = "clearance"
+    POST = "post-filter"
+    WHERE = "where"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One timed question: wall time, results among the first eight, recall of the first ten."""
+
+    ms: float
+    results: int
+    recall: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFigures:
+    """One contender before one audience.
+
+    ``p99_ms`` is None when too few questions fitted into the time box to speak of one.
+    """
+
+    contender: str
+    audience: str
+    share: float
+    visible: int
+    acls: int
+    asked: int
+    p50_ms: float
+    p99_ms: float | None
+    results: float
+    recall: float | None
+    exact: bool | None = None
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestFigures:
+    """Both ingested the same chunks in turns; seconds add up over the turns."""
+
+    chunks: int
+    clearance_s: float
+    peer_s: float | None
+    cosine_min: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColdFigures:
+    """Seconds from process start to first answer, median of some trials."""
+
+    trials: int
+    query_warm_index_s: float
+    query_cold_index_s: float
+    serve_cold_index_s: float
+    peer_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFigures:
+    """Resident MB after the queries."""
+
+    serve_mb: float | None
+    index_mb: float | None
+    peer_mb: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One whole run."""
+
+    machine: dict[str, Any]
+    parameters: dict[str, Any]
+    build: dict[str, float]
+    ingest: IngestFigures | None
+    cold: ColdFigures | None
+    queries: list[QueryFigures]
+    memory: MemoryFigures | None
+    notes: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    def of(self, contender: Contender, audience: str) -> QueryFigures | None:
+        """One contender's figures before one audience, if it took part."""
+        for figures in self.queries:
+            if (figures.contender, figures.audience) == (contender, audience):
+                return figures
+        return None
+
+
+def percentiles(milliseconds: list[float]) -> tuple[float, float | None]:
+    """Median and 99th percentile; None for the latter where there are too few to tell."""
+    p99 = float(np.percentile(milliseconds, 99)) if len(milliseconds) >= ENOUGH_FOR_P99 else None
+    return float(np.percentile(milliseconds, 50)), p99
+
+
+def mean(values: list[float]) -> float | None:
+    """The mean, or None of nothing."""
+    return fmean(values) if values else None

@@ -1,0 +1,206 @@
+"""Asking every contender the same questions for the same people, in turns.
+
+One round is one question of one audience: every contender answers it before the next round begins,
+and who comes first rotates, so that whatever else the machine does hits all alike. A contender
+that has used up its time box before an audience leaves the race there, and its count says so.
+What never lives here: starting processes, or saying what is good.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from acl.caller import ApiScope, Caller
+from acl.keys import create_key
+from acl.orm import utc_now
+from acl.principal import Principal
+from ingestion.generations import current_generation
+from ingestion.index.port import SearchRequest
+from tests.benchmarks.exact import Truth
+from tests.benchmarks.figures import Answer, Contender, QueryFigures, mean, percentiles
+from tests.benchmarks.world import TENANT, audiences, questions
+
+if TYPE_CHECKING:
+    from acl.scope import AccessScope
+    from ingestion.embedding.port import Vector
+    from retrieval.runtime import Runtime
+    from tests.benchmarks.load import Exported
+    from tests.benchmarks.processes import PeerProcess, Service
+    from tests.benchmarks.world import Audience, Scale
+
+LIMIT: Final = 8
+_WARM_UP: Final = 3
+
+OnRound = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """One audience, ready to ask everybody."""
+
+    audience: Audience
+    scope: AccessScope
+    live: int
+    token: str
+    truth: Truth
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Who takes part: the service, perhaps a peer, and the installation to check answers with."""
+
+    runtime: Runtime
+    service: Service
+    peer: PeerProcess | None
+    world: Exported
+
+    @property
+    def contenders(self) -> list[Contender]:
+        """Those that are here."""
+        return list(Contender) if self.peer is not None else [Contender.CLEARANCE]
+
+
+def race(
+    field: Field, scale: Scale, *, count: int, box_seconds: float, on_round: OnRound
+) -> list[QueryFigures]:
+    """Ask ``count`` questions for every audience.
+
+    Args:
+        field: who takes part.
+        scale: of the world they hold.
+        count: how many questions.
+        box_seconds: how long one contender may take over one audience, all in all.
+        on_round: told the number of this round and of all.
+    """
+    asked = questions(scale, count + _WARM_UP)
+    vectors = {question: field.runtime.embedder.embed_query(question) for question in asked}
+    figures = []
+    for place, audience in enumerate(audiences(scale)):
+        asker = _asker(field, audience)
+        for question in asked[:_WARM_UP]:
+            for contender in field.contenders:
+                _ask(field, contender, asker, question, vectors[question])
+        answers: dict[Contender, list[Answer]] = defaultdict(list)
+        for number, question in enumerate(asked[_WARM_UP:]):
+            on_round(place * count + number, len(audiences(scale)) * count)
+            for contender in _in_turn(field.contenders, number):
+                spent = sum(answer.ms for answer in answers[contender]) / 1000
+                if spent < box_seconds:
+                    answers[contender].append(
+                        _ask(field, contender, asker, question, vectors[question])
+                    )
+        for contender in field.contenders:
+            measured = _figures(contender, asker, answers[contender])
+            if contender is Contender.CLEARANCE:
+                measured = _looked_into(field, asker, asked[_WARM_UP:], vectors, measured)
+            figures.append(measured)
+    return figures
+
+
+def _asker(field: Field, audience: Audience) -> Asker:
+    """Resolve an audience's view and make a key for its user."""
+    user = Principal.parse(audience.user)
+    caller = Caller(TENANT, user, None, frozenset({ApiScope.RETRIEVE}))
+    runtime = field.runtime
+    with runtime.database.write(TENANT) as session:
+        key = create_key(
+            session, TENANT, user, api_scopes=[ApiScope.RETRIEVE], now=utc_now(), label="bench"
+        )
+    with runtime.database.read(TENANT) as session:
+        resolved = runtime.resolver.resolve(session, caller, now=utc_now())
+    return Asker(
+        audience=audience,
+        scope=resolved.scope,
+        live=resolved.view.live_chunks,
+        token=key.token,
+        truth=Truth(field.world, resolved.scope.acl_ids),
+    )
+
+
+def _in_turn(contenders: list[Contender], number: int) -> list[Contender]:
+    first = number % len(contenders)
+    return contenders[first:] + contenders[:first]
+
+
+def _ask(field: Field, contender: Contender, asker: Asker, question: str, vector: Vector) -> Answer:
+    if contender is Contender.CLEARANCE:
+        # No relevance threshold: the peer has none, and the number of results is compared.
+        body = {"query": question, "limit": LIMIT, "min_relevance": 0}
+        field.service.dial()
+        started = time.perf_counter()
+        answer = field.service.ask(asker.token, body)
+        elapsed = time.perf_counter() - started
+        return Answer(elapsed * 1000, len(answer["evidence"]), None)
+    if field.peer is None:
+        raise RuntimeError("there is no peer")
+    do = "where" if contender is Contender.WHERE else "post"
+    given = field.peer.ask(do, text=question, acls=asker.scope.sorted_ids)
+    ids = given["ids"]
+    return Answer(given["seconds"] * 1000, len(ids[:LIMIT]), asker.truth.recall(vector, ids))
+
+
+def _figures(contender: Contender, asker: Asker, answers: list[Answer]) -> QueryFigures:
+    p50, p99 = percentiles([answer.ms for answer in answers])
+    return QueryFigures(
+        contender=contender,
+        audience=asker.audience.label,
+        share=asker.audience.share,
+        visible=asker.truth.visible,
+        acls=len(asker.scope.acl_ids),
+        asked=len(answers),
+        p50_ms=p50,
+        p99_ms=p99,
+        results=mean([float(answer.results) for answer in answers]) or 0.0,
+        recall=mean([answer.recall for answer in answers if answer.recall is not None]),
+    )
+
+
+def _looked_into(
+    field: Field,
+    asker: Asker,
+    asked: list[str],
+    vectors: dict[str, Vector],
+    measured: QueryFigures,
+) -> QueryFigures:
+    """What the service does not tell in an answer, asked again untimed: recall, and stages.
+
+    Recall is that of the dense ranking, asked of the same index process under the same scope as
+    the service does. The answer itself is fused with the lexical ranking, which no peer has.
+    """
+    runtime = field.runtime
+    generation = current_generation(runtime.database)
+    if generation is None:
+        raise RuntimeError("the world holds no generation")
+    exact = asker.live <= runtime.settings.exact_limit
+    recalls: list[float] = []
+    stages: dict[str, list[float]] = defaultdict(list)
+    for question in asked:
+        request = SearchRequest(
+            dense=vectors[question], sparse=None, limit=runtime.settings.candidates, exact=exact
+        )
+        hits = runtime.index(generation.id).search(asker.scope, request).dense
+        recall = asker.truth.recall(vectors[question], [hit.id for hit in hits])
+        if recall is not None:
+            recalls.append(recall)
+        body = {"query": question, "limit": LIMIT, "min_relevance": 0, "include": ["timings"]}
+        field.service.dial()
+        for stage, ms in field.service.ask(asker.token, body)["timings_ms"].items():
+            stages[stage].append(ms)
+    return QueryFigures(
+        contender=measured.contender,
+        audience=measured.audience,
+        share=measured.share,
+        visible=measured.visible,
+        acls=measured.acls,
+        asked=measured.asked,
+        p50_ms=measured.p50_ms,
+        p99_ms=measured.p99_ms,
+        results=measured.results,
+        recall=mean(recalls),
+        exact=exact,
+        stages_ms={stage: percentiles(values)[0] for stage, values in stages.items()},
+    )

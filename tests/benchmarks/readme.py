@@ -1,0 +1,43 @@
+"""The figures in the README, between two markers. What never lives here: measuring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.benchmarks.machine import sentence
+from tests.benchmarks.tables import sheets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.benchmarks.figures import Figures
+
+START: Final = "<!-- bench:start -->"
+END: Final = "<!-- bench:end -->"
+
+
+def block(figures: Figures, *, chart: str | None) -> str:
+    """What stands between the markers."""
+    parts = [sheet.for_markdown() for sheet in sheets(figures)]
+    if chart is not None:
+        parts.insert(1, f"![Median time to an answer, by what the asker may see]({chart})")
+    parts.extend(figures.notes)
+    parts.append(
+        f"Measured in one run, in turns, by `make bench`: {sentence(figures.machine)}. How, and "
+        "what favours whom: [docs/benchmarks.md](docs/benchmarks.md)."
+    )
+    return "\n\n".join(parts)
+
+
+def write(path: Path, text: str) -> None:
+    """Put ``text`` between the markers of a file; everything else stays.
+
+    Raises:
+        ValueError: the markers are not there, once each and in order.
+    """
+    content = path.read_text(encoding="utf-8")
+    before, opening, rest = content.partition(START)
+    _, closing, after = rest.partition(END)
+    if not (opening and closing) or START in rest or END in after:
+        raise ValueError(f"{path}: write {START} and {END} where the figures belong, once each")
+    path.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")

@@ -1,0 +1,212 @@
+"""``make bench``: build, race, measure, report.
+
+Order: world (kept between runs), ingest, cold start, queries, memory. Everything is written under
+``.bench/``; the README only if asked for. Nothing here asserts a time: figures are for reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import Progress
+
+from ingestion.embedding.weights import MINILM
+from retrieval.runtime import Runtime
+from tests.benchmarks import cold_start, ingest_race, query_race, readme
+from tests.benchmarks.chart import draw
+from tests.benchmarks.figures import Figures, MemoryFigures
+from tests.benchmarks.load import built, exported
+from tests.benchmarks.machine import describe, sentence
+from tests.benchmarks.processes import PeerProcess, Service, index_pid, resident_mb, stop_index
+from tests.benchmarks.tables import sheets
+from tests.benchmarks.world import Scale, audiences, questions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.figures import ColdFigures, IngestFigures, QueryFigures
+    from tests.benchmarks.load import World
+
+PARTS: Final = ("ingest", "cold", "query")
+_CHART: Final = "docs/img/bench.svg"
+_NO_PEER: Final = (
+    "The comparison was skipped: chromadb is not installed (`pip install -e '.[bench]'`)."
+)
+_screen = Console()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmark. Returns the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.quick:
+        options.chunks, options.queries, options.ingest_chunks, options.box = 2_000, 12, 96, 5.0
+    root = Path(options.out)
+    root.mkdir(parents=True, exist_ok=True)
+    scale = Scale(options.chunks, options.seed)
+    bench = _Bench(options, root, built(root, scale))
+    figures = bench.measured()
+    _report(figures, root, options)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    add = parser.add_argument
+    add("--chunks", type=int, default=100_000, help="size of the world that is searched")
+    add("--queries", type=int, default=120, help="questions of each audience")
+    add("--ingest-chunks", type=int, default=2_000, help="chunks that both ingest")
+    add("--trials", type=int, default=3, help="cold starts of each kind")
+    add("--box", type=float, default=60.0, help="seconds a contender may take over one audience")
+    add("--seed", type=int, default=7, help="another seed is another world")
+    add("--only", action="append", choices=PARTS, help="measure only this; repeat")
+    add("--quick", action="store_true", help="a tiny run, to see that everything works")
+    add("--out", default=".bench", help="where worlds, results and the chart are written")
+    add("--write-readme", action="store_true", help="put figures and chart into README and docs")
+    add("--readme", default="README.md", help="which file --write-readme changes")
+    return parser
+
+
+class _Bench:
+    """One run: what was asked for, and where things are."""
+
+    def __init__(self, options: argparse.Namespace, root: Path, world: World) -> None:
+        self._options = options
+        self._root = root
+        self._world = world
+        self._parts = options.only or PARTS
+        self._has_peer = importlib.util.find_spec("chromadb") is not None
+        self._model = str(MINILM.locate())
+        self._store = str(world.directory / "chroma")
+
+    def measured(self) -> Figures:
+        """Measure every part that was asked for."""
+        machine = describe()
+        fill_seconds = self._filled() if self._has_peer else None
+        ingest = self._ingest() if "ingest" in self._parts else None
+        cold = self._cold() if "cold" in self._parts else None
+        queries: list[QueryFigures] = []
+        memory = None
+        if "query" in self._parts:
+            queries, memory = self._query()
+        build = dict(self._world.facts)
+        if fill_seconds is not None:
+            build["peer_fill_s"] = fill_seconds
+        asked = ("chunks", "queries", "ingest_chunks", "trials", "box", "seed")
+        return Figures(
+            machine=machine,
+            parameters={name: getattr(self._options, name) for name in asked},
+            build=build,
+            ingest=ingest,
+            cold=cold,
+            queries=queries,
+            memory=memory,
+            notes=[] if self._has_peer else [_NO_PEER],
+        )
+
+    def _filled(self) -> float:
+        """Give the peer the same world, unless an earlier run has. Returns seconds."""
+        facts = self._world.directory / "chroma.json"
+        if not facts.exists():
+            shutil.rmtree(self._store, ignore_errors=True)
+            with _screen.status("giving the peer the same world"), self._peer() as peer:
+                peer.ask("load", model=self._model, store=self._store)
+                answer = peer.ask("fill", export=str(self._world.export))
+            facts.write_text(json.dumps(answer))
+        return float(json.loads(facts.read_text())["seconds"])
+
+    def _ingest(self) -> IngestFigures:
+        with ExitStack() as stack:
+            directory = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-", dir=self._root))
+            )
+            peer = stack.enter_context(self._peer()) if self._has_peer else None
+            if peer is not None:
+                peer.ask("load", model=self._model, store=str(directory / "chroma"))
+                # Once untimed: the first call of both models allocates what later ones reuse.
+                warm = str(directory / "warm.npy")
+                peer.ask("ingest", texts=["warm up"], first=10**9, vectors=warm)
+            bar = stack.enter_context(_bar())
+            task = bar.add_task("ingest, in turns", total=self._options.ingest_chunks)
+            return ingest_race.race(
+                directory,
+                peer,
+                chunks=self._options.ingest_chunks,
+                seed=self._options.seed,
+                on_progress=lambda done: bar.update(task, completed=done),
+            )
+
+    def _cold(self) -> ColdFigures:
+        with _screen.status("cold starts, in turns"):
+            return cold_start.measure(
+                self._world,
+                audiences(self._world.scale)[-2],
+                questions(self._world.scale, 1)[0],
+                peer=(self._model, self._store) if self._has_peer else None,
+                trials=self._options.trials,
+                log=self._root / "serve.log",
+            )
+
+    def _query(self) -> tuple[list[QueryFigures], MemoryFigures]:
+        options, world = self._options, self._world
+        with ExitStack() as stack:
+            service = stack.enter_context(Service.started(world.data_dir, self._root / "serve.log"))
+            service.wait()
+            peer = stack.enter_context(self._peer()) if self._has_peer else None
+            if peer is not None:
+                peer.ask("load", model=self._model, store=self._store)
+            runtime = stack.enter_context(Runtime.open(world.settings()))
+            bar = stack.enter_context(_bar())
+            task = bar.add_task("queries, in turns", total=None)
+            found = query_race.race(
+                query_race.Field(runtime, service, peer, exported(world)),
+                world.scale,
+                count=options.queries,
+                box_seconds=options.box,
+                on_round=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+            memory = MemoryFigures(
+                serve_mb=resident_mb(service.pid),
+                index_mb=resident_mb(index_pid(world.data_dir)),
+                peer_mb=resident_mb(peer.pid) if peer is not None else None,
+            )
+        stop_index(world.data_dir)
+        return found, memory
+
+    @contextmanager
+    def _peer(self) -> Iterator[PeerProcess]:
+        with PeerProcess.started(self._root / "peer.log") as peer:
+            yield peer
+
+
+def _bar() -> Progress:
+    return Progress(console=_screen, transient=True, disable=not _screen.is_terminal)
+
+
+def _report(figures: Figures, root: Path, options: argparse.Namespace) -> None:
+    (root / "results.json").write_text(json.dumps(figures.to_dict(), indent=2) + "\n")
+    for sheet in sheets(figures):
+        _screen.print(sheet.for_terminal())
+    _screen.print(*figures.notes, sentence(figures.machine), sep="\n", style="dim")
+    if figures.queries:
+        draw(figures, root / "bench.svg")
+    _screen.print(f"written: {root / 'results.json'}", style="dim")
+    if options.write_readme:
+        chart = None
+        if figures.queries:
+            chart = _CHART
+            draw(figures, Path(options.readme).parent / _CHART)
+        readme.write(Path(options.readme), readme.block(figures, chart=chart))
+        _screen.print(f"written: {options.readme}", style="dim")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Figures as rows, and rows as a terminal table or as Markdown. Nothing is measured here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+from tests.benchmarks.figures import Contender
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.benchmarks.figures import Figures, QueryFigures
+
+NAMES: Final = {
+    Contender.CLEARANCE: "Clearance, over HTTP",
+    Contender.POST: "sentence-transformers + Chroma, fetch 50, post-filter",
+    Contender.WHERE: "sentence-transformers + Chroma, `where`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A titled table; the first ``texts`` columns are text, the others figures."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    texts: int = 1
+
+    def for_terminal(self) -> Table:
+        """As rich draws it."""
+        table = Table(title=self.title, title_justify="left", title_style="bold")
+        for number, column in enumerate(self.columns):
+            table.add_column(column, justify="left" if number < self.texts else "right")
+        for row in self.rows:
+            table.add_row(*(cell.replace("`", "").replace("**", "") for cell in row))
+        return table
+
+    def for_markdown(self) -> str:
+        """As Markdown writes it, the title in bold above."""
+        align = [":--" if n < self.texts else "--:" for n in range(len(self.columns))]
+        lines = [self.columns, tuple(align), *self.rows]
+        body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return f"**{self.title}**\n\n{body}"
+
+
+def sheets(figures: Figures) -> Iterator[Sheet]:
+    """Every table of a run."""
+    if figures.queries:
+        yield _queries(figures)
+    if any(row.stages_ms for row in figures.queries):
+        yield _stages(figures)
+    if figures.ingest is not None:
+        yield _ingest(figures)
+    if figures.cold is not None or figures.memory is not None:
+        yield _footprint(figures)
+
+
+def _queries(figures: Figures) -> Sheet:
+    rows = []
+    for row in sorted(figures.queries, key=lambda row: -row.share):
+        ours = figures.of(Contender.CLEARANCE, row.audience)
+        rows.append(
+            (
+                f"{row.audience} ({row.visible:,} in {row.acls} ACLs)",
+                NAMES[Contender(row.contender)],
+                _ms(row.p50_ms),
+                _ms(row.p99_ms),
+                _ratio(row, ours),
+                f"{row.results:.2f}",
+                "–" if row.recall is None else f"{row.recall:.3f}",
+                str(row.asked),
+            )
+        )
+    columns = ("visible", "", "p50 ms", "p99 ms", "p50 ratio", "results of 8", "recall@10", "asked")
+    title = f"One question, {figures.parameters['chunks']:,} chunks"
+    return Sheet(title, columns, tuple(rows), texts=2)
+
+
+def _stages(figures: Figures) -> Sheet:
+    ours = [row for row in figures.queries if row.contender == Contender.CLEARANCE]
+    stages = list(dict.fromkeys(stage for row in ours for stage in row.stages_ms))
+    rows = []
+    for row in sorted(ours, key=lambda row: -row.share):
+        inside = sum(row.stages_ms.values())
+        cells = [f"{row.stages_ms.get(stage, 0):.1f}" for stage in stages]
+        around = f"{max(0.0, row.p50_ms - inside):.1f}"
+        mode = "exact" if row.exact else "quantised, rescored"
+        rows.append((row.audience, mode, *cells, around))
+    columns = ("visible", "search", *stages, "HTTP, keys, JSON")
+    return Sheet("Where Clearance's milliseconds go (p50)", columns, tuple(rows), texts=2)
+
+
+def _ingest(figures: Figures) -> Sheet:
+    result = figures.ingest
+    if result is None:
+        raise ValueError("there is no ingest to show")
+    ours = result.chunks / result.clearance_s
+    rows = [("Clearance: files to index", f"{ours:.1f}", "1.0", "")]
+    if result.peer_s is not None:
+        theirs = result.chunks / result.peer_s
+        cosine = "–" if result.cosine_min is None else f"{result.cosine_min:.6f}"
+        rows.append(
+            (
+                "sentence-transformers (batch 32) + Chroma: cut chunks to index",
+                f"{theirs:.1f}",
+                f"{theirs / ours:.2f}",
+                cosine,
+            )
+        )
+    columns = ("", "chunks/s", "ratio", "least cosine between the two")
+    return Sheet(f"Ingest of {result.chunks:,} chunks, in turns", columns, tuple(rows))
+
+
+def _footprint(figures: Figures) -> Sheet:
+    rows: list[tuple[str, ...]] = []
+    cold, memory = figures.cold, figures.memory
+    if cold is not None:
+        rows += [
+            ("`clearance query`, index process running", f"{cold.query_warm_index_s:.2f} s"),
+            ("`clearance query`, index process not running", f"{cold.query_cold_index_s:.2f} s"),
+            ("`clearance serve`, index process not running", f"{cold.serve_cold_index_s:.2f} s"),
+            (
+                "sentence-transformers + Chroma",
+                "–" if cold.peer_s is None else f"{cold.peer_s:.2f} s",
+            ),
+        ]
+    if memory is not None:
+        rows += [
+            ("resident: `clearance serve`", _mb(memory.serve_mb)),
+            ("resident: its index process", _mb(memory.index_mb)),
+            ("resident: sentence-transformers + Chroma", _mb(memory.peer_mb)),
+        ]
+    return Sheet(
+        "From process start to first answer, and memory after the queries", ("", ""), tuple(rows)
+    )
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
+
+
+def _mb(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f} MB"
+
+
+def _ratio(row: QueryFigures, ours: QueryFigures | None) -> str:
+    if ours is None:
+        return "–"
+    return f"{row.p50_ms / ours.p50_ms:.1f}"
