@@ -115,7 +115,7 @@ _subjects = st.sampled_from(("user:ann", "user:ann", "user:ann", "user:bob"))
 _actors = st.sampled_from((None, None, None, "user:bob"))
 
 
-@settings(max_examples=settings.default.max_examples // 2)
+@settings(max_examples=settings().max_examples // 2)
 @given(rng=_randoms, subject=_subjects, actor=_actors)
 def test_random_hidden_documents_change_no_byte_over_the_memory_oracle(
     blank_catalogue: Path, rng: random.Random, subject: str, actor: str | None
@@ -123,7 +123,7 @@ def test_random_hidden_documents_change_no_byte_over_the_memory_oracle(
     assert_nothing_shows(ask_both(blank_catalogue, "memory", rng, subject, actor))
 
 
-@settings(max_examples=settings.default.max_examples // 5)
+@settings(max_examples=settings().max_examples // 5)
 @given(rng=_randoms, subject=_subjects, actor=_actors)
 def test_random_hidden_documents_change_no_byte_over_the_embedded_engine(
     blank_catalogue: Path, rng: random.Random, subject: str, actor: str | None
