@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from acl.models import AclRow, Tenant
-from ingestion.errors import EmbeddingError
+from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Point
 from ingestion.lock import exclusive
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
     from ingestion.context import IngestContext
+    from ingestion.index.port import IndexHost
 
 _DOCUMENTS = 32
 
@@ -59,6 +60,7 @@ def active_generation(context: IngestContext) -> str:
 
     Raises:
         EmbeddingError: the configured embedder is not the one that made the vectors.
+        IndexUnavailableError: the index was lost while the catalogue holds chunks.
     """
     row = current_generation(context.database)
     if row is None:
@@ -72,7 +74,28 @@ def active_generation(context: IngestContext) -> str:
             f"{context.embedder.name}: set CLEARANCE_EMBEDDER back, or run "
             "'clearance reindex --full' to rebuild the index with the new one"
         )
+    if _live_chunks(context.database):
+        require_generation(context.host, row.id)
     return row.id
+
+
+def require_generation(host: IndexHost, generation: str) -> None:
+    """Make sure that the engine still holds a generation that the catalogue says is there.
+
+    Raises:
+        IndexUnavailableError: it does not. Writing into a new, empty one would hide all that was
+            there before.
+    """
+    if generation not in host.generations():
+        raise IndexUnavailableError(
+            "the index is missing from the data directory: run 'clearance reindex --full' to "
+            "build it again from the catalogue"
+        )
+
+
+def _live_chunks(database: Database) -> bool:
+    with database.unguarded("a generation covers every tenant") as session:
+        return session.scalar(select(AclRow.id).where(AclRow.live_chunks > 0).limit(1)) is not None
 
 
 def rebuild(context: IngestContext, on_progress: Callable[[int, int], None] | None = None) -> str:

@@ -14,11 +14,12 @@ from acl.keys import authenticate
 from acl.orm import Database, utc_now
 from acl.resolver import Resolver
 from ingestion.context import IngestContext
-from ingestion.generations import current_generation
+from ingestion.generations import current_generation, require_generation
 from ingestion.index.hosts import create_host
 from ingestion.parsing.limits import ParseLimits
 from retrieval.recorder import Recorder
 from retrieval.schema import upgrade
+from retrieval.settings import CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,9 @@ class Runtime:
     def open(cls, settings: Settings, *, on_progress: OnMessage | None = None) -> Self:
         """Open the installation the settings describe, creating or migrating it if needed."""
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if settings.database_url is None:
+            # SQLite gives its companions the mode of the file itself.
+            (settings.data_dir / CATALOGUE).touch(mode=0o600)
         database = Database(settings.catalogue_url)
         upgrade(database)
         return cls(settings, database, on_progress=on_progress)
@@ -109,9 +113,15 @@ class Runtime:
         return current_generation(self.database)
 
     def index(self, generation: str) -> VectorIndex:
-        """The index of a generation."""
+        """The index of a generation that the catalogue says is there.
+
+        Raises:
+            IndexUnavailableError: the engine does not answer, or it lost the generation. Opening
+                would make an empty one, and an empty index answers "nothing" to every question.
+        """
         with self._lock:
             if generation not in self._indexes:
+                require_generation(self.host, generation)
                 self._indexes[generation] = self.host.open(
                     generation, dimensions=self.embedder.dimensions
                 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from verifier.policy import TrustPolicy
+
+CATALOGUE: Final = "catalogue.sqlite"
 
 
 def default_data_dir() -> Path:
@@ -75,4 +78,4 @@ class Settings(BaseSettings):
     @property
     def catalogue_url(self) -> str:
         """The SQLAlchemy URL of the catalogue."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'catalogue.sqlite'}"
+        return self.database_url or f"sqlite:///{self.data_dir / CATALOGUE}"

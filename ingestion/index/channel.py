@@ -19,7 +19,8 @@ from ingestion.index import rpc
 if TYPE_CHECKING:
     from typing import Self
 
-HANDSHAKE_SECONDS: Final = 30.0  # An optimise in the process may hold up the accepting thread.
+# An optimise in the process holds up every thread of it, for up to five seconds per 100,000 points.
+HANDSHAKE_SECONDS: Final = 120.0
 
 
 class Channel:

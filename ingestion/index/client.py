@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _POINTS_PER_CALL: Final = 256  # Keeps a frame small and lets searches in between.
 _IDS_PER_CALL: Final = 4096
 _START_SECONDS: Final = 120.0  # A long log may have to be replayed.
-_CALL_SECONDS: Final = 60.0
+_CALL_SECONDS: Final = 120.0  # An optimise in the process makes calls wait, and must fail none.
 _UNHURRIED: Final = frozenset({Method.OPTIMISE, Method.FLUSH, Method.CREATE, Method.DROP})
 
 
@@ -86,8 +86,14 @@ class EdgeHost:
             finally:
                 channel.close()
         self._hang_up()
-        with locked(Rendezvous.of(self._data_dir).process_lock, patience_seconds=_START_SECONDS):
-            pass
+        lock = Rendezvous.of(self._data_dir).process_lock
+        try:
+            with locked(lock, patience_seconds=_START_SECONDS):
+                pass
+        except TimeoutError as error:
+            raise IndexUnavailableError(
+                f"{lock}: the index process still holds it, or another was started meanwhile"
+            ) from error
 
     def call(self, method: Method, generation: str | None = None, given: Any = None) -> Any:
         """Make one idempotent call, once more if the process died under it.
@@ -98,8 +104,9 @@ class EdgeHost:
         message = {"method": method, "of": generation, "with": given}
         patience = None if method in _UNHURRIED else _CALL_SECONDS
         cause: Exception | None = None
-        for _ in range(2):
-            channel = self._borrowed()
+        for attempt in range(2):
+            # The second time afresh: what lies in the pool may lead to the dead process, too.
+            channel = self._connected() if attempt else self._borrowed()
             try:
                 channel.send(message)
                 channel.await_frame(patience)
@@ -111,7 +118,6 @@ class EdgeHost:
                     "see index/process.log in the data directory"
                 ) from error
             except (EOFError, OSError) as error:
-                # Every idle connection led to the same process; none of them is worth trying.
                 channel.close()
                 self._hang_up()
                 cause = error
@@ -127,14 +133,17 @@ class EdgeHost:
         ) from cause
 
     def _borrowed(self) -> Channel:
-        if self._closed:
-            raise IndexUnavailableError("index: this host was closed; open another")
         with self._lock:
             if self._owner != os.getpid():
                 # A fork shares its parent's sockets; answers would go to either at random.
                 self._owner, self._idle = os.getpid(), []
             if self._idle:
                 return self._idle.pop()
+        return self._connected()
+
+    def _connected(self) -> Channel:
+        if self._closed:
+            raise IndexUnavailableError("index: this host was closed; open another")
         return self._dialled() or self._started()
 
     def _give_back(self, channel: Channel) -> None:

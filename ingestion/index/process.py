@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ingestion.index.edge import EdgeEngine
 
 _LOCK_PATIENCE_SECONDS: Final = 60.0  # A predecessor may still be flushing.
+_LOCK_GLANCE_SECONDS: Final = 0.25
 _DRAIN_SECONDS: Final = 60.0
 _BACKLOG: Final = 128
 READY: Final = b"ready\n"
@@ -197,14 +198,37 @@ def main(data_dir: Path, *, idle_seconds: float, ready: int) -> None:
         ready: descriptor on which ``ready`` is said once there is somebody to connect to.
     """
     meeting = Rendezvous.of(data_dir)
-    try:
-        with locked(meeting.process_lock, patience_seconds=_LOCK_PATIENCE_SECONDS) as lock:
-            os.truncate(lock, 0)
-            os.write(lock, f"{os.getpid()}\n".encode())
-            _live(meeting, idle_seconds=idle_seconds, ready=ready)
-    except TimeoutError:
-        # Whoever holds the lock is alive; the client finds out whether it also answers.
-        _logger.warning("another index process holds %s", meeting.process_lock)
+    with contextlib.ExitStack() as stack:
+        lock = _sole(meeting, stack)
+        if lock is None:
+            os.write(ready, READY)
+            return
+        os.truncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        _live(meeting, idle_seconds=idle_seconds, ready=ready)
+
+
+def _sole(meeting: Rendezvous, stack: contextlib.ExitStack) -> int | None:
+    """Take the process lock for good; None if another process holds it and answers.
+
+    Raises:
+        TimeoutError: another process holds it and does not answer.
+    """
+    deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    while True:
+        try:
+            return stack.enter_context(
+                locked(meeting.process_lock, patience_seconds=_LOCK_GLANCE_SECONDS)
+            )
+        except TimeoutError:
+            address = meeting.address()
+            # A starter that died left a process behind: it serves, and this one is not needed.
+            with contextlib.suppress(EOFError, OSError, AuthenticationError):
+                if address is not None:
+                    Channel.dial(address, meeting.key()).close()
+                    return None
+            if time.monotonic() >= deadline:
+                raise
 
 
 def _live(meeting: Rendezvous, *, idle_seconds: float, ready: int) -> None:
