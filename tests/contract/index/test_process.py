@@ -20,6 +20,7 @@ from ingestion.errors import IndexUnavailableError
 from ingestion.index import rpc
 from ingestion.index.channel import Channel
 from ingestion.index.client import EdgeHost
+from ingestion.index.launch import launch
 from ingestion.index.rendezvous import Rendezvous, locked
 from tests.contract.index.worlds import DIMENSIONS, chunk_id, ids, point, request, scope
 
@@ -132,7 +133,8 @@ def test_a_process_killed_while_writing_loses_nothing_acknowledged(host: EdgeHos
         assert set(index.ids()) == wanted
 
 
-def test_searches_in_many_threads_survive_kill_9(host: EdgeHost) -> None:
+@pytest.mark.parametrize("_round", range(2))
+def test_searches_in_many_threads_survive_kill_9(host: EdgeHost, _round: int) -> None:
     index = host.open("g1", dimensions=DIMENSIONS)
     index.upsert([point(number) for number in range(200)])
     want = index.search(scope("a0"), request())
@@ -146,8 +148,7 @@ def test_searches_in_many_threads_survive_kill_9(host: EdgeHost) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(search_on) for _ in range(4)]
-        for _ in range(2):
-            os.kill(_pid(host), signal.SIGKILL)
+        os.kill(_pid(host), signal.SIGKILL)
         killed.set()
         assert all(answer.result() for answer in answers)
 
@@ -304,6 +305,24 @@ def test_asking_a_generation_that_was_dropped_is_one_clear_error(host: EdgeHost)
     with pytest.raises(IndexUnavailableError, match="there is none of this name") as raised:
         index.count()
     assert raised.value.code == "index_missing"
+
+
+def test_a_start_that_finds_a_process_serving_leaves_it_alone(
+    host: EdgeHost, tmp_path: Path
+) -> None:
+    pid = _pid(host)
+    launch(Rendezvous.of(tmp_path), tmp_path, idle_seconds=60, patience_seconds=60)
+    assert _pid(host) == pid
+
+
+def test_a_client_that_sends_nonsense_is_hung_up_on(host: EdgeHost, tmp_path: Path) -> None:
+    pid = _pid(host)
+    channel = _dialled(tmp_path)
+    channel._connection.send_bytes(b"\x80\x04.")
+    with pytest.raises((EOFError, OSError)):
+        channel.receive()
+    channel.close()
+    assert _pid(host) == pid
 
 
 def test_a_failed_start_is_one_clear_error(host: EdgeHost, tmp_path: Path) -> None:
