@@ -1,0 +1,114 @@
+"""Scopes, callers and conditions: safe things that cannot be made unsafely."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from acl.caller import ApiScope, Caller
+from acl.conditions import (
+    RESERVED_FIELDS,
+    AllOf,
+    AnyOf,
+    InvalidConditionError,
+    caller_filter,
+    under,
+)
+from acl.errors import InvalidPrincipalError, MissingScopeError
+from acl.principal import EVERYONE, Principal
+from acl.scope import MINT, AccessScope
+from tests.support.clock import HOUR, NOON
+from tests.support.installation import caller
+
+SCOPE = AccessScope(
+    caller=caller(),
+    acl_ids=frozenset({"b", "a"}),
+    as_of=NOON,
+    valid_until=NOON + HOUR,
+    acl_version=1,
+    mint=MINT,
+)
+NOTHING = replace(SCOPE, acl_ids=frozenset())
+
+
+def test_a_scope_cannot_be_made_without_the_mint() -> None:
+    with pytest.raises(TypeError, match=r"made by acl\.resolve"):
+        replace(SCOPE, mint=object())  # type: ignore[arg-type]  # the forgery
+
+
+def test_a_scope_is_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        SCOPE.acl_ids = frozenset({"c"})  # type: ignore[misc]  # the point
+
+
+def test_a_scope_speaks_about_its_own_tenant_alone() -> None:
+    assert SCOPE.permits("bank", "a")
+    assert not SCOPE.permits("rival", "a")
+    assert not SCOPE.permits("bank", "c")
+    assert not SCOPE.permits("bank", "")
+    assert not NOTHING.permits("bank", "a")
+
+
+def test_a_scope_expires_at_the_very_instant() -> None:
+    assert not SCOPE.expired(NOON)
+    assert SCOPE.expired(NOON + HOUR)
+    assert not replace(SCOPE, valid_until=None).expired(NOON + 1000 * HOUR)
+
+
+def test_the_scope_is_the_first_part_of_every_condition() -> None:
+    own = caller_filter({"source": ("wiki", "mail", "wiki")})
+    assert under(SCOPE, own) == AllOf(
+        (AnyOf("tenant", ("bank",)), AnyOf("acl", ("a", "b")), AnyOf("source", ("mail", "wiki")))
+    )
+
+
+def test_an_empty_scope_makes_no_condition() -> None:
+    with pytest.raises(InvalidConditionError, match="without asking the index"):
+        under(NOTHING)
+
+
+@pytest.mark.parametrize("field", sorted(RESERVED_FIELDS))
+def test_a_caller_cannot_filter_on_what_the_scope_decides(field: str) -> None:
+    with pytest.raises(InvalidConditionError, match=field):
+        caller_filter({field: ("x",)})
+    with pytest.raises(InvalidConditionError, match="set by the scope"):
+        under(SCOPE, (AnyOf(field, ("x",)),))
+
+
+def test_a_filter_without_values_is_refused() -> None:
+    with pytest.raises(InvalidConditionError, match="give a value"):
+        caller_filter({"source": ()})
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"tenant": "bank", "acl": "a", "source": ("wiki", "mail")}, True),
+        ({"tenant": "bank", "acl": "c", "source": ("wiki",)}, False),
+        ({"tenant": "rival", "acl": "a", "source": ("wiki",)}, False),
+        ({"tenant": "bank", "acl": "a", "source": ("mail",)}, False),
+        ({"tenant": "bank", "acl": "a"}, False),
+        ({}, False),
+    ],
+)
+def test_every_condition_must_hold(
+    payload: dict[str, str | tuple[str, ...]], *, expected: bool
+) -> None:
+    condition = under(SCOPE, caller_filter({"source": ("wiki",)}))
+    assert condition.matches(payload) is expected
+
+
+@pytest.mark.parametrize("nobody", [EVERYONE, Principal.parse("group:staff")])
+def test_only_users_and_services_call(nobody: Principal) -> None:
+    with pytest.raises(InvalidPrincipalError, match="subject"):
+        Caller("bank", nobody)
+    with pytest.raises(InvalidPrincipalError, match="actor"):
+        Caller("bank", Principal.parse("user:ann"), nobody)
+
+
+def test_a_caller_needs_the_very_api_scope() -> None:
+    who = Caller("bank", Principal.parse("user:ann"), None, frozenset({ApiScope.RETRIEVE}))
+    who.require(ApiScope.RETRIEVE)
+    with pytest.raises(MissingScopeError, match="acl:admin"):
+        who.require(ApiScope.ACL_ADMIN)
