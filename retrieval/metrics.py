@@ -1,8 +1,8 @@
-"""Metric names, and where they are counted. No label ever names a tenant, a caller or a document.
+"""Metric names, and where things are counted. No label ever names a tenant, a caller or a document.
 
-A :class:`Metrics` owns its registry, so that two applications in one process do not add up. Code
-far from the application (the recheck of the pipeline, say) reaches the one of its request through
-:func:`current`; the web layer binds it for the length of a request.
+Code far from the application (the recheck of the pipeline, say) reaches the metrics of its request
+through :func:`current`; the web layer binds them for the length of a request. Outside of one, on
+the command line for instance, counting costs nothing and needs no library.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
-
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +28,31 @@ _SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0,
 
 
 class Metrics:
-    """The counters and histograms of one application."""
+    """What can be counted. This one counts nothing."""
+
+    def request(self, *, route: str, status: int, code: str, seconds: float) -> None:
+        """Count one finished HTTP request. ``route`` is the template, never the path asked for."""
+
+    def answer(self, *, surface: str, status: str, seconds: float) -> None:
+        """Count one answer of retrieve, whatever its status."""
+
+    def tool_call(self, *, tool: str, code: str) -> None:
+        """Count one MCP tool call."""
+
+    def recheck_drops(self, count: int) -> None:
+        """Count hits that the recheck kept back immediately before they would have left."""
+
+
+class PrometheusMetrics(Metrics):
+    """The counters and histograms of one application, in a registry of its own."""
 
     def __init__(self) -> None:
+        from prometheus_client import (  # noqa: PLC0415 - only a service needs it
+            CollectorRegistry,
+            Counter,
+            Histogram,
+        )
+
         self.registry = CollectorRegistry()
         self._requests = Counter(
             REQUESTS,
@@ -73,12 +93,12 @@ class Metrics:
         )
 
     def request(self, *, route: str, status: int, code: str, seconds: float) -> None:
-        """Count one finished HTTP request. ``route`` is the template, never the path asked for."""
+        """Count one finished HTTP request."""
         self._requests.labels(route, str(status), code).inc()
         self._request_seconds.labels(route).observe(seconds)
 
     def answer(self, *, surface: str, status: str, seconds: float) -> None:
-        """Count one answer of retrieve, whatever its status."""
+        """Count one answer of retrieve."""
         self._answers.labels(surface, status).inc()
         self._retrieve_seconds.labels(surface).observe(seconds)
 
@@ -87,20 +107,21 @@ class Metrics:
         self._tool_calls.labels(tool, code).inc()
 
     def recheck_drops(self, count: int) -> None:
-        """Count hits that were kept back by the recheck."""
+        """Count hits kept back."""
         self._recheck_drops.inc(count)
 
     def exposition(self) -> bytes:
         """Everything counted so far, in the Prometheus text format."""
+        from prometheus_client import generate_latest  # noqa: PLC0415 - as above
+
         return generate_latest(self.registry)
 
 
-_process = Metrics()
-_current: ContextVar[Metrics] = ContextVar("clearance_metrics", default=_process)
+_current: ContextVar[Metrics] = ContextVar("clearance_metrics", default=Metrics())  # noqa: B039 - it holds no state
 
 
 def current() -> Metrics:
-    """The metrics of the request being served, or the process's own outside of one."""
+    """The metrics of the request being served; outside of one, some that count nothing."""
     return _current.get()
 
 

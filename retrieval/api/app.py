@@ -17,7 +17,7 @@ from retrieval.api import health, routes
 from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
 from retrieval.mcp.http import McpEndpoint
-from retrieval.metrics import Metrics
+from retrieval.metrics import PrometheusMetrics
 from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Warmth(StrEnum):
 
 def create_app(runtime: Runtime) -> FastAPI:
     """The service over ``runtime``, which the caller keeps open for as long as the app runs."""
-    metrics = Metrics()
+    metrics = PrometheusMetrics()
     mcp = McpEndpoint(runtime)
 
     @asynccontextmanager

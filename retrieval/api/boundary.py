@@ -32,6 +32,12 @@ MAX_BODY_BYTES: Final = 64 * 1024
 """Far above the longest question; nothing on this surface uploads documents."""
 
 REFUSED_FROM: Final = 400
+
+_ON_EVERY_REPLY: Final = {
+    # What one caller may see must not be kept by anything between us and them.
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _log = structlog.get_logger(__name__)
 
@@ -81,7 +87,9 @@ class Boundary:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                headers = MutableHeaders(scope=message)
+                headers.update(_ON_EVERY_REPLY)
+                headers[REQUEST_ID_HEADER] = request_id
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

@@ -126,6 +126,12 @@ def test_a_body_that_declares_itself_too_large_is_refused(service: Service) -> N
     assert reply.status_code == 413
 
 
+def test_what_a_body_declares_is_enough_to_refuse_it_unread(service: Service) -> None:
+    headers = service.headers("ann") | {"Content-Type": JSON, "Content-Length": "999999"}
+    reply = service.client.post("/v1/retrieve", content=b'{"query": "x"}', headers=headers)
+    assert problem(reply)["code"] == "payload_too_large"
+
+
 def test_a_chunked_body_is_refused_once_it_is_too_large(service: Service) -> None:
     def chunks() -> Iterator[bytes]:
         for _ in range(MAX_BODY_BYTES // 1024 + 1):

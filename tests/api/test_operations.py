@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from ingestion.errors import IndexUnavailableError
+from retrieval import metrics
 from retrieval.api import app as application
 from retrieval.api import routes
 from retrieval.api.app import create_app
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from conftest import Service
 
+    from retrieval.evidence import RetrieveResponse
     from retrieval.runtime import Runtime
 
 
@@ -166,3 +168,19 @@ def test_two_applications_count_apart(runtime: Runtime) -> None:
         client.get("/livez")
     assert b'route="/livez"' in first.state.metrics.exposition()
     assert b'route="/livez"' not in second.state.metrics.exposition()
+
+
+def test_what_the_core_counts_during_a_request_lands_in_that_applications_metrics(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = routes.retrieve
+
+    def retrieve(*arguments: Any, **named: Any) -> RetrieveResponse:
+        metrics.current().recheck_drops(3)
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(routes, "retrieve", retrieve)
+    before = metric(service, "clearance_recheck_drops_total")
+    service.ask("ann", "per diem")
+    metrics.current().recheck_drops(100)
+    assert metric(service, "clearance_recheck_drops_total") - before == 3

@@ -125,3 +125,10 @@ def test_the_schema_describes_the_problem_and_the_bearer_token(service: Service)
         "min_relevance",
         "include",
     }
+
+
+@pytest.mark.parametrize("path", ["/v1/sources", "/v1/evidence/x", "/livez", "/nothing"])
+def test_nothing_on_the_way_may_keep_a_reply(service: Service, path: str) -> None:
+    reply = service.client.get(path, headers=service.headers("ann"))
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["x-content-type-options"] == "nosniff"
