@@ -7,6 +7,7 @@ only stand-in is the embedder (:mod:`tests.benchmarks.vectors`).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import time
@@ -20,14 +21,18 @@ from acl.directory import add_member
 from acl.models import AclRow
 from acl.orm import utc_now
 from acl.principal import Principal
+from ingestion.chunking import Chunker
+from ingestion.embedding.weights import MINILM
 from ingestion.generations import active_generation
 from ingestion.jobs import SourceConfig, ingest
 from ingestion.models import ChunkRow, EmbeddingRow
+from retrieval import schema
 from retrieval.cli.runs import progress
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 from tests.benchmarks.vectors import DerivedEmbedder, base_texts
 from tests.benchmarks.world import TENANT, LibrarySource, audiences
+from verifier.sanitise import SANITISER_VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +42,7 @@ if TYPE_CHECKING:
     from ingestion.context import IngestContext
     from tests.benchmarks.world import Scale
 
-VERSION: Final = 1  # Raise it whenever texts, vectors or the world change.
+_VERSION: Final = 1  # Raise it whenever texts, vectors or the world change.
 _DONE: Final = "done.json"
 
 
@@ -80,14 +85,25 @@ class Exported:
 
 def built(root: Path, scale: Scale) -> World:
     """The world of a scale, built now unless an earlier run has."""
-    name = f"world-{scale.chunks}-{scale.seed}-v{VERSION}"
-    world = World(root / name, scale)
+    world = World(root / f"world-{scale.chunks}-{scale.seed}-{_made_by()}", scale)
     if not (world.directory / _DONE).exists():
         shutil.rmtree(world.directory, ignore_errors=True)
         world.export.mkdir(parents=True)
         facts = _build(world)
         (world.directory / _DONE).write_text(json.dumps(facts))
     return world
+
+
+def _made_by() -> str:
+    """A short name of everything in the code that decides what a built world looks like."""
+    made_by = (
+        _VERSION,
+        schema.HEAD,
+        SANITISER_VERSION,
+        Chunker(len).version,
+        MINILM.identity.fingerprint,
+    )
+    return hashlib.sha256(repr(made_by).encode()).hexdigest()[:8]
 
 
 def exported(world: World) -> Exported:

@@ -16,12 +16,20 @@ START: Final = "<!-- bench:start -->"
 END: Final = "<!-- bench:end -->"
 
 
+_LEGEND: Final = (
+    '"Chroma" is sentence-transformers with Chroma, in one process, given the ACLs of whoever asks '
+    "as a filter (`where`) or to drop what is not permitted from 50 results (post-filter). It is "
+    "timed inside its process; Clearance is timed by a client over HTTP, and resolves who may see "
+    "what, searches by meaning and by words, checks every row again and cites it."
+)
+
+
 def block(figures: Figures, *, chart: str | None) -> str:
     """What stands between the markers."""
     parts = [sheet.for_markdown() for sheet in sheets(figures)]
     if chart is not None:
         parts.insert(1, f"![Median time to an answer, by what the asker may see]({chart})")
-    parts.extend(figures.notes)
+    parts += [_LEGEND, *figures.notes]
     parts.append(
         f"Measured in one run, in turns, by `make bench`: {sentence(figures.machine)}. How, and "
         "what favours whom: [docs/benchmarks.md](docs/benchmarks.md)."
