@@ -1,0 +1,67 @@
+"""Citation quality: frames of what was retrieved, figures over them, and charts of the figures.
+
+For analysts, in a notebook::
+
+    from retrieval import quality
+
+    records = quality.load(demo=".demo")
+    quality.status_rates(records.retrievals, by=["tenant"])
+
+The functions need pandas, the charts altair: ``pip install clearance-retrieval[notebooks]``.
+Importing this package needs neither.
+
+Here live reading, counting and drawing. Text of documents or questions never does: records hold
+figures and keyed digests, and so does everything made of them.
+"""
+
+from retrieval.quality.cells import SMALL_CELL
+from retrieval.quality.errors import (
+    InvalidPeriodError,
+    MissingExtraError,
+    NoRecordsError,
+    QualityError,
+)
+from retrieval.quality.frames import evidence, retrievals, sources
+from retrieval.quality.intervals import wilson
+from retrieval.quality.load import Records, load
+from retrieval.quality.rates import (
+    conflict_rate,
+    degraded_by_reason,
+    flagged_share,
+    no_evidence_by_reason,
+    staleness_exposure,
+    status_rates,
+)
+from retrieval.quality.spread import (
+    coverage_by_source,
+    evidence_freshness,
+    latency,
+    relevance_distribution,
+)
+from retrieval.quality.worst import next_steps, worst_questions
+
+__all__ = [
+    "SMALL_CELL",
+    "InvalidPeriodError",
+    "MissingExtraError",
+    "NoRecordsError",
+    "QualityError",
+    "Records",
+    "conflict_rate",
+    "coverage_by_source",
+    "degraded_by_reason",
+    "evidence",
+    "evidence_freshness",
+    "flagged_share",
+    "latency",
+    "load",
+    "next_steps",
+    "no_evidence_by_reason",
+    "relevance_distribution",
+    "retrievals",
+    "sources",
+    "staleness_exposure",
+    "status_rates",
+    "wilson",
+    "worst_questions",
+]

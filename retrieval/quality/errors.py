@@ -1,0 +1,35 @@
+"""Errors of the quality package.
+
+::
+
+    QualityError
+    ├── MissingExtraError     a library of the `notebooks` extra is not installed
+    ├── NoRecordsError        the installation named holds no catalogue, or the demo did not run
+    └── InvalidPeriodError    `since` or `until` has no time zone, or they are the wrong way round
+"""
+
+from __future__ import annotations
+
+
+class QualityError(Exception):
+    """Root of this package's errors; ``code`` is stable and machine-readable."""
+
+    code = "quality_error"
+
+
+class MissingExtraError(QualityError):
+    """A library of the ``notebooks`` extra is not installed."""
+
+    code = "missing_extra"
+
+
+class NoRecordsError(QualityError):
+    """The installation named holds no catalogue, or the demo did not run."""
+
+    code = "no_records"
+
+
+class InvalidPeriodError(QualityError):
+    """``since`` or ``until`` has no time zone, or they are the wrong way round."""
+
+    code = "invalid_period"
