@@ -10,7 +10,7 @@ from collections.abc import Iterator
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})\s?|(.))", re.DOTALL)
 _LENGTH = re.compile(
-    r"([+-]?(?:\d+\.?\d*|\.\d+))\s*(px|pt|em|rem|ex|ch|vw|vh|in|cm|mm|%)?(?=$|\s|\))"
+    r"([+-]?(?:\d+\.?\d*|\.\d+))\s*(px|pt|r?em|ex|ch|vw|vh|in|cm|mm|%)?(?=$|\s|\))"
 )
 _PIXELS = {
     "": 1.0, "px": 1.0, "pt": 4 / 3, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "vw": 12.8,
@@ -45,7 +45,7 @@ def declarations(style: str) -> dict[str, str]:
 
 
 def pixels(value: str) -> float | None:
-    """Return the first length in `value`, in CSS pixels at ordinary sizes; None if there is none."""
+    """Return the first length in CSS pixels at ordinary sizes; None where there is none."""
     match = _LENGTH.search(value)
     return float(match[1]) * _PIXELS[match[2] or ""] if match else None
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from verifier.findings import Finding, FindingKind, Severity
-from verifier.injection_rules import DISCUSSED, NEGATED, RULES, Rule
+from verifier.injection_language import DISCUSSED, NEGATED, Rule
+from verifier.injection_rules import RULES
 from verifier.sentences import sentences
 from verifier.skeleton import skeleton
 

@@ -58,9 +58,15 @@ _OPENS_MARKUP = re.compile(r"<(?=[A-Za-z!/?])")
 
 
 class _Element(NamedTuple):
+    """One piece of markup: where it starts, where its content does, and what ends it."""
+
     start: int
     inner: int
-    rule: str | None
+    name: str
+    rule: str | None = None
+    ends: re.Pattern[str] | None = None
+    closes: bool = False
+    void: bool = False
 
 
 def hidden(text: str) -> Iterator[Change]:
@@ -110,43 +116,43 @@ def _hidden_html(
     opened: dict[str, list[_Element]] = {}
     endless: set[str] = set()
     position = 0
-    while match := _TOKEN.search(text, position):
-        position = match.end()
-        if inside(code, match.start()):
+    while token := _TOKEN.search(text, position):
+        position = token.end()
+        if inside(code, token.start()):
             continue
-        kind = match.lastgroup or ""
-        if kind in _ENDS:
-            end = None if kind in endless else _ENDS[kind].search(text, match.start() + 2)
+        element = _element(token)
+        if element.closes:
+            stack = opened.get(element.name)
+            if stack and (partner := stack.pop()).rule:
+                yield partner.start, position, partner.rule
+        elif element.ends is not None:
+            end = None if element.name in endless else element.ends.search(text, element.inner)
+            position = end.end() if end else position
             if end is None:
-                endless.add(kind)
-                unclosed.append((match.start(), f"html.{kind}"))
-            else:
-                position = end.end()
-                yield match.start(), position, f"html.{kind}"
-            continue
-        name = match["name"].lower()
-        if match["close"]:
-            element = opened[name].pop() if opened.get(name) else None
-            if element is not None and element.rule is not None:
-                yield element.start, match.end(), element.rule
-            continue
-        element = _Element(match.start(), match.end(), _reason(name, match["attributes"]))
-        if name in _VOID or (name not in _RAW and match["attributes"].endswith("/")):
-            if element.rule is not None:
-                yield element.start, element.inner, element.rule
-        elif name in _RAW and name not in endless:
-            end = _RAW_ENDS[name].search(text, match.end())
-            if end is None:
-                endless.add(name)
-                unclosed.append((match.start(), element.rule or "html.raw_text"))
-            else:
-                position = end.end()
-                if element.rule is not None:
-                    yield element.start, position, element.rule
-        else:
-            opened.setdefault(name, []).append(element)
+                endless.add(element.name)
+                unclosed.append((element.start, element.rule or "html.raw_text"))
+            elif element.rule:
+                yield element.start, position, element.rule
+        elif not element.void:
+            opened.setdefault(element.name, []).append(element)
+        elif element.rule:
+            yield element.start, position, element.rule
     unclosed.extend((e.start, e.rule) for stack in opened.values() for e in stack if e.rule)
     unclosed.sort()
+
+
+def _element(token: re.Match[str]) -> _Element:
+    """Read a token: a comment and its like, or a tag with what its attributes say."""
+    kind = token.lastgroup or ""
+    if kind in _ENDS:
+        # Two characters in, since "<!-->" is a whole comment.
+        return _Element(token.start(), token.start() + 2, kind, f"html.{kind}", _ENDS[kind])
+    name, attributes = token["name"].lower(), token["attributes"]
+    if token["close"]:
+        return _Element(token.start(), token.end(), name, closes=True)
+    rule = _reason(name, attributes)
+    void = name in _VOID or (name not in _RAW_ENDS and attributes.endswith("/"))
+    return _Element(token.start(), token.end(), name, rule, _RAW_ENDS.get(name), void=void)
 
 
 def _reason(name: str, attributes: str) -> str | None:

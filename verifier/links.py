@@ -80,12 +80,12 @@ def _markdown(text: str) -> Iterator[Change]:
     open_images: list[bool] = []
     references_images = False
     for match in _BRACKETS.finditer(text):
-        token = match[0][0]
-        if token == "\n":
+        first = match[0][0]
+        if first == "\n":
             open_images.clear()
-        elif token in "![":
-            open_images.append(token == "!")
-        elif token == "]":
+        elif first in "![":
+            open_images.append(first == "!")
+        elif first == "]":
             image = not open_images or any(open_images[-2:])
             closes_image = open_images.pop() if open_images else False
             if match["inline"] is None:

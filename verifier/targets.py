@@ -60,13 +60,25 @@ def judge(target: str, *, image: bool) -> Judgement | None:
     host = _HOST.match(url)
     if not host:
         return None
-    address = url.partition("#")[0]
-    if _PLACEHOLDER.search(address):
-        return Judgement(Reason.PLACEHOLDER, Severity.HIGH)
-    if "@" in host[1]:
-        return Judgement(Reason.CREDENTIALS, Severity.LOW)
-    if "?" in address:
-        return Judgement(Reason.QUERY, Severity.LOW)
-    if len(address) > MAX_PATH:
-        return Judgement(Reason.LONG, Severity.LOW)
-    return Judgement(Reason.REMOTE_IMAGE, Severity.INFO) if image else None
+    reason = _reason(url.partition("#")[0], host[1], image=image)
+    return None if reason is None else Judgement(reason, _SEVERITIES[reason])
+
+
+def _reason(address: str, host: str, *, image: bool) -> Reason | None:
+    reasons = {
+        Reason.PLACEHOLDER: _PLACEHOLDER.search(address) is not None,
+        Reason.CREDENTIALS: "@" in host,
+        Reason.QUERY: "?" in address,
+        Reason.LONG: len(address) > MAX_PATH,
+        Reason.REMOTE_IMAGE: image,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+_SEVERITIES = {
+    Reason.PLACEHOLDER: Severity.HIGH,
+    Reason.CREDENTIALS: Severity.LOW,
+    Reason.QUERY: Severity.LOW,
+    Reason.LONG: Severity.LOW,
+    Reason.REMOTE_IMAGE: Severity.INFO,
+}

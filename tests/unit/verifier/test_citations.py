@@ -55,7 +55,9 @@ def test_a_slip_of_the_pen_is_aligned_to_whole_words(quote: str) -> None:
     assert match.outcome is QuoteOutcome.ALIGNED
     assert match.start is not None
     assert match.end is not None
-    assert EVIDENCE[match.start : match.end].rstrip(".").split()[-1] in WORDS + ["receipt"]
+    place = EVIDENCE[match.start : match.end]
+    assert place.split()[0] in WORDS
+    assert place.split()[-1] in {word.rstrip(".") for word in WORDS}
 
 
 @pytest.mark.parametrize(

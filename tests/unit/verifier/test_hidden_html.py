@@ -43,11 +43,23 @@ def test_a_style_that_hides_names_its_rule(style: str, rule: str) -> None:
 @pytest.mark.parametrize(
     "style",
     [
-        "", "display:block", "color:white", "color:white;background:navy", "font-size:12px", "opacity:0.8",
-        "position:absolute;left:10px", "text-indent:-2em", "font-size:0.9em", "width:100%;overflow:hidden",
-        "nonsense", "color:rgb(1e999,0,0)", "color:#ggg", ":::;;;", "transform: scale(0.9)",
+        "",
+        "display:block",
+        "color:white",
+        "color:white;background:navy",
+        "font-size:12px",
+        "opacity:0.8",
+        "position:absolute;left:10px",
+        "text-indent:-2em",
+        "font-size:0.9em",
+        "width:100%;overflow:hidden",
+        "nonsense",
+        "color:rgb(1e999,0,0)",
+        "color:#ggg",
+        ":::;;;",
+        "transform: scale(0.9)",
     ],
-)  # fmt: skip
+)
 def test_an_ordinary_style_hides_nothing(style: str) -> None:
     assert hidden_reason("span", {"style": style}) is None
 
