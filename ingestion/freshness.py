@@ -96,15 +96,12 @@ def describe(row: SourceRow, now: datetime, *, documents: int = 0) -> SourceFres
 
 def source_freshness(session: Session, tenant: str, now: datetime) -> list[SourceFreshness]:
     """Every source of a tenant, with its full document count. For operators, never for callers."""
-    counts = dict(
-        session.execute(
-            select(DocumentRow.source, func.count())
-            .where(DocumentRow.tenant == tenant, DocumentRow.deleted_at.is_(None))
-            .group_by(DocumentRow.source)
-        )
-        .tuples()
-        .all()
+    counted = session.execute(
+        select(DocumentRow.source, func.count())
+        .where(DocumentRow.tenant == tenant, DocumentRow.deleted_at.is_(None))
+        .group_by(DocumentRow.source)
     )
+    counts = {source: documents for source, documents in counted}  # noqa: C416 - rows are no pairs
     rows = session.scalars(
         select(SourceRow).where(SourceRow.tenant == tenant).order_by(SourceRow.name)
     )

@@ -26,7 +26,7 @@ from ingestion.models import (
     OccurrenceRow,
     VersionRow,
 )
-from ingestion.occurrences import occurrence_values, row_hash
+from ingestion.occurrences import occurrence_values, row_hash, sources_of
 from ingestion.plan import chunk_id
 from ingestion.prepare import PREPARED_BY, Prepared, cut, unpack
 from ingestion.recovery import recover
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
     from acl.orm import Database
     from ingestion.context import IngestContext
     from ingestion.index.port import IndexHost
+    from ingestion.prepare import PreparedChunk
 
 _DOCUMENTS = 32
+_IDS = 500
 
 
 def current_generation(database: Database) -> GenerationRow | None:
@@ -132,14 +134,15 @@ def rebuild(context: IngestContext, on_progress: Callable[[int, int], None] | No
 def _next_id(context: IngestContext) -> str:
     """A fresh id; leftovers of builds that died are removed on the way."""
     with context.database.unguarded("generations belong to no tenant") as session:
-        rows = session.scalars(select(GenerationRow)).all()
-        ids = [row.id for row in rows]
-        dead = [row.id for row in rows if row.state != GenerationState.ACTIVE.value]
-    for ident in dead:
+        states = {row.id: row.state for row in session.scalars(select(GenerationRow))}
+    # The engine may hold one the catalogue has forgotten: its drop was what a rebuild died before.
+    for ident in sorted({*states, *context.host.generations()}):
+        if states.get(ident) == GenerationState.ACTIVE.value:
+            continue
         context.host.drop(ident)
         with context.database.unguarded("dropping a dead generation", writable=True) as session:
             _forget(session, ident)
-    return f"g{max((int(ident[1:]) for ident in ids), default=0) + 1}"
+    return f"g{max((int(ident[1:]) for ident in states), default=0) + 1}"
 
 
 def _create(context: IngestContext, ident: str, state: GenerationState) -> GenerationRow:
@@ -208,57 +211,71 @@ def _build(context: IngestContext, tenant: str, generation: str, documents: list
     vectors = vectors_for(
         context, tenant, [c for r in rebuilt for c in r.prepared.chunks], locked=True
     )
-    chunks: dict[str, dict[str, object]] = {}
-    points: dict[str, Point] = {}
+    cuts: dict[str, tuple[DocumentRow, PreparedChunk]] = {}
     occurrences: list[dict[str, object]] = []
     for item in rebuilt:
-        acl = item.document.acl_id
         for ordinal, chunk in enumerate(item.prepared.chunks):
-            ident = chunk_id(context.secret, tenant, acl, chunk.embedded_sha)
+            ident = chunk_id(context.secret, tenant, item.document.acl_id, chunk.embedded_sha)
+            cuts[ident] = item.document, chunk
             occurrences.append(
                 occurrence_values(
                     tenant, generation, item.document, ident, ordinal=ordinal, chunk=chunk
                 )
             )
-            chunks[ident] = {
+    ids = sorted(cuts)
+    with context.database.write(tenant) as session:
+        held = _held(session, tenant, generation, ids)
+        fresh = [
+            {
                 "tenant": tenant,
                 "generation": generation,
                 "id": ident,
-                "acl_id": acl,
+                "acl_id": document.acl_id,
                 "state": ChunkState.LIVE.value,
                 "embedded_sha": chunk.embedded_sha,
                 "heading_path": "\n".join(chunk.heading_path),
                 "text": chunk.text,
                 "tokens": context.embedder.count_tokens(chunk.text),
             }
-            earlier = points.get(ident)
-            points[ident] = Point(
-                id=ident,
-                tenant=tenant,
-                acl=acl,
-                sources=tuple(
-                    sorted({item.document.source, *(earlier.sources if earlier else ())})
-                ),
-                media_type=item.document.media_type,
-                dense=vectors[chunk.embedded_sha],
-                sparse=encode_document(chunk.embedded),
-            )
-    with context.database.write(tenant) as session:
-        held = set(
-            session.scalars(
-                select(ChunkRow.id).where(
-                    ChunkRow.tenant == tenant,
-                    ChunkRow.generation == generation,
-                    ChunkRow.id.in_(list(chunks)),
-                )
-            )
-        )
-        fresh = [values for ident, values in chunks.items() if ident not in held]
+            for ident, (document, chunk) in cuts.items()
+            if ident not in held
+        ]
         if fresh:
             session.execute(insert(ChunkRow), fresh)
         if occurrences:
             session.execute(insert(OccurrenceRow), occurrences)
-    context.index(generation).upsert(list(points.values()))
+        # From the catalogue, because an earlier batch may have put a chunk into other sources.
+        sources = sources_of(session, tenant, generation, ids)
+    context.index(generation).upsert(
+        [
+            Point(
+                id=ident,
+                tenant=tenant,
+                acl=document.acl_id,
+                sources=sources[ident],
+                media_type=document.media_type,
+                dense=vectors[chunk.embedded_sha],
+                sparse=encode_document(chunk.embedded),
+            )
+            for ident, (document, chunk) in cuts.items()
+        ]
+    )
+
+
+def _held(session: Session, tenant: str, generation: str, ids: list[str]) -> set[str]:
+    """Those of ``ids`` that an earlier batch has written already."""
+    held: set[str] = set()
+    for first in range(0, len(ids), _IDS):
+        held.update(
+            session.scalars(
+                select(ChunkRow.id).where(
+                    ChunkRow.tenant == tenant,
+                    ChunkRow.generation == generation,
+                    ChunkRow.id.in_(ids[first : first + _IDS]),
+                )
+            )
+        )
+    return held
 
 
 def _switch(context: IngestContext, old: str | None, new: str, tenants: list[str]) -> None:

@@ -183,7 +183,8 @@ class _Work:
         self._held = held
         self._full = full
         self._chunker: Chunker = context.chunker()
-        self._generation = "" if report.dry_run else active_generation(context)
+        if not report.dry_run:
+            active_generation(context)  # made or refused now, before anything is parsed
         self._upserts: list[Upsert] = []
         self._chunks = 0
         self._confirmed: list[str] = []
@@ -204,6 +205,9 @@ class _Work:
             self._report.failures.append(
                 SourceFailure(entry.external_id, str(error.code), error.message)
             )
+        # Outside: an embedder or index that fails is no fault of the document at hand.
+        if len(self._upserts) >= BATCH_DOCUMENTS or self._chunks >= BATCH_CHUNKS:
+            self.flush()
 
     def _compare(self, item: SourceItem, acl_id: str) -> None:
         content = self._source.fetch(item)
@@ -228,8 +232,6 @@ class _Work:
         name = document_id(secret, tenant, self._source.name, item.external_id)
         self._upserts.append(Upsert(item, name, acl_id, sha, prepared, ids))
         self._chunks += len(ids)
-        if len(self._upserts) >= BATCH_DOCUMENTS or self._chunks >= BATCH_CHUNKS:
-            self.flush()
 
     def flush(self) -> None:
         """Write the batch and confirm what was found unchanged."""
@@ -239,7 +241,7 @@ class _Work:
             return
         if upserts:
             batch = Batch(self._report.tenant, self._source.name, upserts)
-            self._report.count(write(self._context, self._generation, batch))
+            self._report.count(write(self._context, batch))
         self._confirm(confirmed)
 
     def delete(self, documents: list[str]) -> None:
@@ -253,7 +255,7 @@ class _Work:
                 self._source.name,
                 deletions=tuple(documents[first : first + BATCH_DOCUMENTS]),
             )
-            self._report.count(write(self._context, self._generation, batch))
+            self._report.count(write(self._context, batch))
 
     def _confirm(self, documents: Iterable[str]) -> None:
         ids, tenant = list(documents), self._report.tenant

@@ -1,15 +1,24 @@
-"""One occurrence, as stored and as it counts in its ACL's content hash."""
+"""Occurrences: as stored, as they count in an ACL's content hash, and the sources they make."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
+from ingestion.models import DocumentRow, OccurrenceRow
 from ingestion.plan import occurrence_hash
 
 if TYPE_CHECKING:
-    from ingestion.models import DocumentRow, OccurrenceRow
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
     from ingestion.prepare import PreparedChunk
+
+
+_BATCH = 500
 
 
 def occurrence_values(
@@ -49,3 +58,28 @@ def row_hash(secret: bytes, row: OccurrenceRow, document: DocumentRow) -> int:
         label=f"{document.title}\0{document.uri}",
     )
     return int.from_bytes(item, "big")
+
+
+def sources_of(
+    session: Session, tenant: str, generation: str, ids: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The sources each chunk occurs in, sorted; a chunk that occurs nowhere is absent."""
+    found: dict[str, set[str]] = {}
+    for first in range(0, len(ids), _BATCH):
+        rows = session.execute(
+            select(OccurrenceRow.chunk_id, DocumentRow.source)
+            .join(
+                DocumentRow,
+                (DocumentRow.tenant == OccurrenceRow.tenant)
+                & (DocumentRow.id == OccurrenceRow.document_id),
+            )
+            .where(
+                OccurrenceRow.tenant == tenant,
+                OccurrenceRow.generation == generation,
+                OccurrenceRow.chunk_id.in_(ids[first : first + _BATCH]),
+            )
+            .distinct()
+        )
+        for ident, source in rows:
+            found.setdefault(ident, set()).add(source)
+    return {ident: tuple(sorted(sources)) for ident, sources in found.items()}

@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from ingestion.generations import active_generation
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Point
 from ingestion.lock import exclusive
 from ingestion.mark import mark
-from ingestion.models import ChunkRow, ChunkState, OccurrenceRow
-from ingestion.models import DocumentRow as Doc
+from ingestion.models import ChunkRow, ChunkState
+from ingestion.occurrences import sources_of
 from ingestion.recovery import recover, remove
 from ingestion.vectors import vectors_for
 
@@ -58,11 +59,17 @@ class Batch:
     deletions: tuple[str, ...] = field(default=())
 
 
-def write(context: IngestContext, generation: str, batch: Batch) -> BatchResult:
-    """Apply a batch. When this returns, it is durable and every next query sees it."""
+def write(context: IngestContext, batch: Batch) -> BatchResult:
+    """Apply a batch. When this returns, it is durable and every next query sees it.
+
+    Raises:
+        EmbeddingError, IndexUnavailableError: as :func:`active_generation`; nothing was written.
+    """
     wanted = {ident: (up, chunk) for up in batch.upserts for ident, chunk in up.chunks()}
     vectors = vectors_for(context, batch.tenant, [chunk for _, chunk in wanted.values()])
     with exclusive(context.lock_path):
+        # Only under the lock is it sure which generation is served: a rebuild may have switched.
+        generation = active_generation(context)
         recover(context)
         known = _known(context, batch.tenant, generation, list(wanted))
         new = {ident: pair for ident, pair in wanted.items() if ident not in known}
@@ -96,7 +103,8 @@ def write(context: IngestContext, generation: str, batch: Batch) -> BatchResult:
                 session, batch, generation=generation, secret=context.secret, now=context.clock()
             )
         remove(context, batch.tenant, generation, sorted(outcome.orphans))
-        narrowed = _sources(context, batch.tenant, generation, sorted(outcome.released))
+        with context.database.read(batch.tenant) as session:
+            narrowed = sources_of(session, batch.tenant, generation, sorted(outcome.released))
         if narrowed:
             index.set_sources(narrowed)
     occurrences = sum(len(up.chunk_ids) for up in batch.upserts)
@@ -120,33 +128,8 @@ def _known(
                     )
                 )
             )
-    sources = _sources(context, tenant, generation, sorted(known))
+        sources = sources_of(session, tenant, generation, sorted(known))
     return {ident: frozenset(sources.get(ident, ())) for ident in known}
-
-
-def _sources(
-    context: IngestContext, tenant: str, generation: str, ids: Sequence[str]
-) -> dict[str, tuple[str, ...]]:
-    """The sources each chunk occurs in, by the catalogue."""
-    found: dict[str, set[str]] = {}
-    with context.database.read(tenant) as session:
-        for first in range(0, len(ids), _BATCH):
-            rows = session.execute(
-                select(OccurrenceRow.chunk_id, Doc.source)
-                .join(
-                    Doc,
-                    (Doc.tenant == OccurrenceRow.tenant) & (Doc.id == OccurrenceRow.document_id),
-                )
-                .where(
-                    OccurrenceRow.tenant == tenant,
-                    OccurrenceRow.generation == generation,
-                    OccurrenceRow.chunk_id.in_(ids[first : first + _BATCH]),
-                )
-                .distinct()
-            )
-            for ident, source in rows:
-                found.setdefault(ident, set()).add(source)
-    return {ident: tuple(sorted(sources)) for ident, sources in found.items()}
 
 
 def _intend(
