@@ -22,11 +22,15 @@ class Contender(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One timed question: wall time, results among the first eight, recall of the first ten."""
+    """One timed question: wall time, results among the first eight, recall of the first ten.
+
+    ``stages`` is what the service says of itself; ``around`` is what it does not see.
+    """
 
     ms: float
     results: int
     recall: float | None
+    stages: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

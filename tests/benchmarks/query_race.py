@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from acl.caller import ApiScope, Caller
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 8
 _WARM_UP: Final = 3
+_SETTLE_SECONDS: Final = 0.02  # Threads of whoever answered before may still spin for work.
 
 OnRound = Callable[[int, int], None]
 
@@ -96,7 +97,7 @@ def race(
         for contender in field.contenders:
             measured = _figures(contender, asker, answers[contender])
             if contender is Contender.CLEARANCE:
-                measured = _looked_into(field, asker, asked[_WARM_UP:], vectors, measured)
+                measured = _looked_into(field, asker, vectors, measured)
             figures.append(measured)
     return figures
 
@@ -127,14 +128,17 @@ def _in_turn(contenders: list[Contender], number: int) -> list[Contender]:
 
 
 def _ask(field: Field, contender: Contender, asker: Asker, question: str, vector: Vector) -> Answer:
+    time.sleep(_SETTLE_SECONDS)
     if contender is Contender.CLEARANCE:
         # No relevance threshold: the peer has none, and the number of results is compared.
-        body = {"query": question, "limit": LIMIT, "min_relevance": 0}
+        body = {"query": question, "limit": LIMIT, "min_relevance": 0, "include": ["timings"]}
         field.service.dial()
         started = time.perf_counter()
         answer = field.service.ask(asker.token, body)
         elapsed = time.perf_counter() - started
-        return Answer(elapsed * 1000, len(answer["evidence"]), None)
+        stages = answer["timings_ms"]
+        stages["around"] = elapsed * 1000 - sum(stages.values())
+        return Answer(elapsed * 1000, len(answer["evidence"]), None, stages)
     if field.peer is None:
         raise RuntimeError("there is no peer")
     do = "where" if contender is Contender.WHERE else "post"
@@ -156,51 +160,33 @@ def _figures(contender: Contender, asker: Asker, answers: list[Answer]) -> Query
         p99_ms=p99,
         results=mean([float(answer.results) for answer in answers]) or 0.0,
         recall=mean([answer.recall for answer in answers if answer.recall is not None]),
+        stages_ms={
+            stage: percentiles([answer.stages[stage] for answer in answers])[0]
+            for stage in answers[0].stages
+        },
     )
 
 
 def _looked_into(
-    field: Field,
-    asker: Asker,
-    asked: list[str],
-    vectors: dict[str, Vector],
-    measured: QueryFigures,
+    field: Field, asker: Asker, vectors: Mapping[str, Vector], measured: QueryFigures
 ) -> QueryFigures:
-    """What the service does not tell in an answer, asked again untimed: recall, and stages.
+    """Recall of the service's dense ranking, which an answer does not tell.
 
-    Recall is that of the dense ranking, asked of the same index process under the same scope as
-    the service does. The answer itself is fused with the lexical ranking, which no peer has.
+    Asked untimed of the same index process, under the same scope, as the service asks it. The
+    answer itself is fused with the lexical ranking, which no peer has.
     """
     runtime = field.runtime
     generation = current_generation(runtime.database)
     if generation is None:
         raise RuntimeError("the world holds no generation")
+    index = runtime.index(generation.id)
     exact = asker.live <= runtime.settings.exact_limit
-    recalls: list[float] = []
-    stages: dict[str, list[float]] = defaultdict(list)
-    for question in asked:
+    recalls = []
+    for vector in vectors.values():
         request = SearchRequest(
-            dense=vectors[question], sparse=None, limit=runtime.settings.candidates, exact=exact
+            dense=vector, sparse=None, limit=runtime.settings.candidates, exact=exact
         )
-        hits = runtime.index(generation.id).search(asker.scope, request).dense
-        recall = asker.truth.recall(vectors[question], [hit.id for hit in hits])
-        if recall is not None:
-            recalls.append(recall)
-        body = {"query": question, "limit": LIMIT, "min_relevance": 0, "include": ["timings"]}
-        field.service.dial()
-        for stage, ms in field.service.ask(asker.token, body)["timings_ms"].items():
-            stages[stage].append(ms)
-    return QueryFigures(
-        contender=measured.contender,
-        audience=measured.audience,
-        share=measured.share,
-        visible=measured.visible,
-        acls=measured.acls,
-        asked=measured.asked,
-        p50_ms=measured.p50_ms,
-        p99_ms=measured.p99_ms,
-        results=measured.results,
-        recall=mean(recalls),
-        exact=exact,
-        stages_ms={stage: percentiles(values)[0] for stage, values in stages.items()},
-    )
+        found = [hit.id for hit in index.search(asker.scope, request).dense]
+        recalls.append(asker.truth.recall(vector, found))
+    known = [recall for recall in recalls if recall is not None]
+    return replace(measured, recall=mean(known), exact=exact)

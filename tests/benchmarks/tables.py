@@ -99,12 +99,10 @@ def _stages(figures: Figures) -> Sheet:
     stages = list(dict.fromkeys(stage for row in ours for stage in row.stages_ms))
     rows = []
     for row in sorted(ours, key=lambda row: -row.share):
-        inside = sum(row.stages_ms.values())
-        cells = [f"{row.stages_ms.get(stage, 0):.1f}" for stage in stages]
-        around = f"{max(0.0, row.p50_ms - inside):.1f}"
+        cells = [f"{row.stages_ms[stage]:.1f}" for stage in stages]
         mode = "exact" if row.exact else "quantised, rescored"
-        rows.append((row.audience, mode, *cells, around))
-    columns = ("visible", "search", *stages, "around")
+        rows.append((row.audience, mode, *cells))
+    columns = ("visible", "precision", *stages)
     return Sheet("Where Clearance's milliseconds go (p50)", columns, tuple(rows), texts=2)
 
 
