@@ -56,9 +56,11 @@ def progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[Progress]
         def advance(state: Progress) -> None:
             elapsed = bar.tasks[0].elapsed or 0.0
             rate = f"{state.chunks / elapsed:,.0f} chunks/s" if elapsed and state.chunks else ""
+            # The last batch is still being embedded and written when every document was read.
+            doing = "finishing" if state.done == state.total else state.phase
             bar.update(
                 task,
-                description=f"{one_line(label)}: {state.phase}",
+                description=f"{one_line(label)}: {doing}",
                 completed=state.done,
                 total=state.total,
                 rate=rate,
