@@ -1,6 +1,6 @@
 """The world that is searched: one tenant, many ACLs of very different size, four audiences.
 
-ACL sizes follow Zipf's law, as shares in companies do: the first holds a seventh of everything,
+ACL sizes follow Zipf's law, as shares in companies do: the first of 1,000 holds 13 % of everything,
 most hold a handful. Each ACL admits one group. An audience is a user in one role group, which is a
 member of as many ACL groups as it takes to see the wanted share. What never lives here: the engine,
 files, measuring.
