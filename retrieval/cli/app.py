@@ -69,7 +69,10 @@ app.add_typer(db.app, name="db")
 
 @app.command()
 def demo() -> None:
-    """Ingest the packaged corpus and show every promise on it; exit code 1 if one fails."""
+    """Show every promise on the packaged corpus, in a data directory of its own.
+
+    Exit code 1 if an expectation fails.
+    """
     with reported():
         from retrieval.demo.run import main
 
