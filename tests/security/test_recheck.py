@@ -15,7 +15,8 @@ from sqlalchemy import select, update
 from acl.errors import NotFoundError
 from acl.resolver import Resolved, Resolver
 from ingestion.catalog import beside, fetch, visible_documents
-from ingestion.index.port import Hit, SearchResult
+from ingestion.index.lexical import encode_document
+from ingestion.index.port import Hit, Point, SearchResult
 from ingestion.models import ChunkRow, ChunkState, DocumentRow
 from retrieval.lookup import get_evidence
 from retrieval.pipeline import recheck
@@ -201,3 +202,29 @@ def test_the_recheck_refuses_hidden_acls_and_other_tenants(filled: Installation)
     assert recheck(scope, chunk)
     assert not recheck(scope, replace(chunk, acl_id="another"))
     assert not recheck(scope, replace(chunk, tenant="rival"))
+
+
+# Half-written
+
+
+def test_a_chunk_half_written_changes_no_byte_of_an_answer(filled: Installation) -> None:
+    """Its writer died, or is not done: it is in the index and pending in the catalogue."""
+    before = filled.ask(ANN, include=["scores"]).model_dump_json()
+    context = filled.runtime.ingest_context()
+    ident = "11111111-2222-4333-8444-555555555555"
+    with filled.runtime.database.write(TENANT) as session:
+        live = session.get_one(ChunkRow, (TENANT, "g1", chunk_of(filled, OPEN)))
+        values = {column.key: getattr(live, column.key) for column in ChunkRow.__table__.columns}
+        session.add(ChunkRow(**{**values, "id": ident, "state": ChunkState.PENDING.value}))
+    text = "allowance abroad"
+    point = Point(
+        id=ident,
+        tenant=TENANT,
+        acl=values["acl_id"],
+        sources=("wiki",),
+        media_type="text/plain",
+        dense=context.embedder.embed_query(text),
+        sparse=encode_document(text),
+    )
+    context.index("g1").upsert([point])
+    assert filled.ask(ANN, include=["scores"]).model_dump_json() == before
