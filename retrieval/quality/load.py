@@ -59,7 +59,7 @@ class Records:
         if not asked.empty and asked.min().date() != asked.max().date():
             span = f", {asked.min():%d %b %Y} to {asked.max():%d %b %Y} UTC"
         return (
-            f"{name}: {len(asked):,} queries of {tenants} tenants, "
+            f"{name}: {len(asked):,} queries of {tenants} tenant{'' if tenants == 1 else 's'}, "
             f"{len(self.evidence):,} pieces of evidence{span}"
         )
 

@@ -89,7 +89,7 @@ def test_the_notebook_runs_on_an_installation_and_draws_it(
     recorded.flush()
     monkeypatch.setenv("CLEARANCE_DATA_DIR", str(recorded.data_dir))
     notebook = execute(tmp_path)
-    assert "Your installation: 90 queries of 1 tenants" in said(notebook)
+    assert "Your installation: 90 queries of 1 tenant," in said(notebook)
     assert len(pictures(notebook)) >= 4
     assert all(picture.startswith(PNG) for picture in pictures(notebook))
     assert not [output for output in outputs(notebook) if output.output_type == "stream"]
