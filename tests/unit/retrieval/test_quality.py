@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
 
+# The module: the package exports its function under the same name.
+reading = sys.modules["retrieval.quality.load"]
+
 STALE = Piece(source="archive", age=3 * DAY, freshness="stale")
 
 
@@ -330,6 +333,29 @@ def test_loading_reads_every_tenant_of_the_installation_the_environment_names(
     assert "13 queries of 2 tenants" in repr(records)
     assert str(tmp_path) not in repr(records)
     assert "0 queries of 0 tenants" in repr(quality.load(since=NOON + timedelta(days=9)))
+
+
+def test_a_demo_that_cannot_run_is_told_with_what_it_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_RUN_DEMO", "print('no room on the disk'); raise SystemExit(1)")
+    with pytest.raises(quality.NoRecordsError, match="no room on the disk"):
+        quality.load(demo=tmp_path / "demo")
+
+
+def test_a_demo_whose_checks_fail_is_read_and_remarked_on(
+    blank_catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world(blank_catalogue, tmp_path / "made") as recorded:
+        recorded.query("bank", Piece())
+    made, demo = tmp_path / "made", tmp_path / "demo"
+    run = f"import shutil; shutil.copytree({str(made)!r}, {str(demo)!r}); raise SystemExit(1)"
+    monkeypatch.setattr(reading, "_RUN_DEMO", run)
+    records = quality.load(demo=demo)
+    assert len(records.retrievals) == 1
+    assert records.is_demo
+    assert "checks failed" in repr(records)
+    assert not quality.load(demo=demo).remark, "it is run only where nothing is recorded"
 
 
 def test_the_package_is_imported_without_the_notebook_libraries() -> None:
