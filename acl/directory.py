@@ -151,7 +151,8 @@ def put_acl(
 ) -> tuple[str, bool]:
     """Create or replace an ACL: its parent, inheritance and the whole of its entries.
 
-    Principals named in entries become known. The id is a keyed function of tenant and name, so it
+    Principals named in an allow become known; a deny makes nobody known, or it would open what is
+    for everyone to whoever it refuses. The id is a keyed function of tenant and name, so it
     tells nothing about other ACLs.
 
     Returns:
@@ -187,7 +188,8 @@ def put_acl(
 def grant(session: Session, tenant: str, acl_name: str, entry: AclEntry, *, now: datetime) -> bool:
     """Add one entry to an ACL, or change its expiry. True if anything changed."""
     acl_id = acl_by_name(session, tenant, acl_name).id
-    ensure_principal(session, tenant, entry.principal, now=now)
+    if entry.effect is Effect.ALLOW:
+        ensure_principal(session, tenant, entry.principal, now=now)
     row = session.get(AclEntryRow, (tenant, acl_id, entry.effect.value, str(entry.principal)))
     if row is not None and row.expires_at == entry.expires_at:
         return False
@@ -251,7 +253,8 @@ def _replace_entries(
             changed = True
     for key, entry in wanted.items():
         if key not in held:
-            ensure_principal(session, tenant, entry.principal, now=now)
+            if entry.effect is Effect.ALLOW:
+                ensure_principal(session, tenant, entry.principal, now=now)
             session.add(_entry_row(tenant, acl_id, entry))
             changed = True
     return changed
