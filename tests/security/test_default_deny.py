@@ -6,14 +6,15 @@ missing, over, switched off or broken, and asks for the document in so many word
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from acl.directory import revoke
-from acl.entries import Effect
+from acl.directory import grant, revoke
+from acl.entries import AclEntry, Effect
 from acl.errors import InvalidPrincipalError, NotFoundError, TenantDisabledError
 from acl.models import Tenant
 from acl.principal import Principal
@@ -97,6 +98,17 @@ def test_an_unknown_principal_sees_nothing_not_even_what_everyone_may(world: Ins
     shelve(world, acl("a", allow("everyone")))
     assert world.texts(ANN) == [TEXT]
     assert world.texts(caller("user:nobody")) == []
+
+
+def test_a_deny_does_not_make_a_stranger_known(world: Installation) -> None:
+    """Or it would open what is for everyone to the very person it refuses."""
+    shelve(world, acl("a", allow("everyone")), acl("b", deny("user:nobody")))
+    entry = AclEntry(Effect.DENY, Principal.parse("user:nobody"))
+    with world.change() as session:
+        assert grant(session, TENANT, "b", replace(entry, expires_at=NOON + HOUR), now=NOON)
+    assert world.texts(caller("user:nobody")) == []
+    world.know("user:nobody")
+    assert world.texts(caller("user:nobody")) == [TEXT]
 
 
 def test_an_unknown_actor_sees_nothing_for_a_user_who_may(world: Installation) -> None:
