@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from acl.models import AclRow, Tenant
-from ingestion.errors import EmbeddingError, IndexUnavailableError
+from ingestion.active import current_generation, require_embedder, require_generation
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Point
 from ingestion.lock import exclusive
@@ -39,22 +39,10 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
     from ingestion.context import IngestContext
-    from ingestion.index.port import IndexHost
     from ingestion.prepare import PreparedChunk
 
 _DOCUMENTS = 32
 _IDS = 500
-
-
-def current_generation(database: Database) -> GenerationRow | None:
-    """The active generation, or None while nothing was ever ingested."""
-    with database.unguarded("generations belong to no tenant") as session:
-        row = session.scalar(
-            select(GenerationRow).where(GenerationRow.state == GenerationState.ACTIVE.value)
-        )
-        if row is not None:
-            session.expunge(row)
-        return row
 
 
 def active_generation(context: IngestContext) -> str:
@@ -70,29 +58,10 @@ def active_generation(context: IngestContext) -> str:
             row = current_generation(context.database) or _create(
                 context, "g1", GenerationState.ACTIVE
             )
-    if row.fingerprint != context.embedder.fingerprint:
-        raise EmbeddingError(
-            f"the index was built with {row.embedder}, but the configured embedder is "
-            f"{context.embedder.name}: set CLEARANCE_EMBEDDER back, or run "
-            "'clearance reindex --full' to rebuild the index with the new one"
-        )
+    require_embedder(context.embedder, row)
     if _live_chunks(context.database):
         require_generation(context.host, row.id)
     return row.id
-
-
-def require_generation(host: IndexHost, generation: str) -> None:
-    """Make sure that the engine still holds a generation that the catalogue says is there.
-
-    Raises:
-        IndexUnavailableError: it does not. Writing into a new, empty one would hide all that was
-            there before.
-    """
-    if generation not in host.generations():
-        raise IndexUnavailableError(
-            "the index is missing from the data directory: run 'clearance reindex --full' to "
-            "build it again from the catalogue"
-        )
 
 
 def _live_chunks(database: Database) -> bool:
@@ -124,6 +93,7 @@ def rebuild(context: IngestContext, on_progress: Callable[[int, int], None] | No
                 done += len(batch)
                 if on_progress is not None:
                     on_progress(done, total)
+        context.index(new).optimise()
         context.index(new).flush()
         _switch(context, None if old is None else old.id, new, tenants)
         if old is not None:

@@ -23,6 +23,7 @@ from ingestion.lock import exclusive
 from ingestion.models import DocumentRow, RunRow, SourceRow, VersionRow
 from ingestion.plan import Upsert, chunk_id, document_id
 from ingestion.prepare import PREPARED_BY, prepare, source_sha256
+from ingestion.recovery import recover
 from ingestion.report import Progress, RunReport, RunStatus
 from ingestion.writer import Batch, write
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 BATCH_DOCUMENTS = 64
 BATCH_CHUNKS = 512
+OPTIMISE_AFTER = 2_000
 SHRINK_FLOOR = 20
 SHRINK_SHARE = 0.5
 _IDS = 500
@@ -133,23 +135,27 @@ def _run(
     specs = source.acls()
     acl_ids = {spec.name: keyed_id(context.secret, "acl", tenant, spec.name) for spec in specs}
     if not report.dry_run:
-        with exclusive(context.lock_path), context.database.write(tenant) as session:
-            acl_ids = store_acls(
-                session,
-                tenant,
-                specs,
-                secret=context.secret,
-                source=source.name,
-                now=context.clock(),
-            )
+        with exclusive(context.lock_path):
+            # Every write recovers too, but a run may find nothing to write.
+            recover(context)
+            with context.database.write(tenant) as session:
+                acl_ids = store_acls(
+                    session,
+                    tenant,
+                    specs,
+                    secret=context.secret,
+                    source=source.name,
+                    now=context.clock(),
+                )
     listing = list(source.list_items())
     held = _held(context, tenant, source.name)
     work = _Work(context, source, report, acl_ids, held, full=full)
     for done, entry in enumerate(listing, start=1):
         work.take(entry)
+        if done == len(listing):
+            work.flush()  # what is called done has been written
         if on_progress is not None:
             on_progress(Progress(done, len(listing), report.chunks_added, "indexing"))
-    work.flush()
     gone = _gone(listing, held)
     live = sum(not row.deleted for row in held.values())
     if len(gone) > max(SHRINK_FLOOR, SHRINK_SHARE * live) and not confirm:
@@ -160,7 +166,17 @@ def _run(
     if not report.dry_run:
         with exclusive(context.lock_path), context.database.write(tenant) as session:
             drop_unused_acls(session, tenant, source.name, acl_ids.values())
+        _optimise(context, report)
     return report.finish(context.clock())
+
+
+def _optimise(context: IngestContext, report: RunReport) -> None:
+    """Let the engine merge and quantise its segments once a run has changed enough of them.
+
+    Answers do not depend on it, only the speed of a search that sees more than is searched exactly.
+    """
+    if report.chunks_added + report.chunks_removed >= OPTIMISE_AFTER:
+        context.index(active_generation(context)).optimise()
 
 
 class _Work:

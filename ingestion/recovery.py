@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from ingestion.models import ChunkRow, ChunkState
 
@@ -25,7 +25,7 @@ def recover(context: IngestContext) -> int:
     with context.database.unguarded("recovery covers every tenant") as session:
         rows = session.execute(
             select(ChunkRow.tenant, ChunkRow.generation, ChunkRow.id).where(
-                ChunkRow.state != ChunkState.LIVE.value
+                ChunkRow.state != text("'live'")  # literal, so that the partial index applies
             )
         ).all()
     in_flight: dict[tuple[str, str], list[str]] = defaultdict(list)

@@ -19,6 +19,7 @@ from ingestion.catalog import fetch, in_flight, served_generation, source_states
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import SOURCE, SearchRequest, SearchResult
+from retrieval import metrics
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
 from retrieval.gate import judge
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from retrieval.runtime import Runtime
 
 _ATTEMPTS = 3
-_SPARE = 8
+_SPARE = 8  # candidates beyond the limit, for duplicates to fold and withheld pieces to drop
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +166,12 @@ def _answer(
     watch.lap("search")
     if not result.exact and vector is not None:
         reasons.append(ReasonCode.APPROXIMATE)
-    ranked = fuse(result)[: 2 * request.limit + _SPARE]
+    ranked = fuse(result)[: request.limit + _SPARE]
     chunks, sources = _fetch(runtime, request, scope, generation, ranked)
     watch.lap("fetch")
-    kept = [chunks[c.id] for c in ranked if c.id in chunks and recheck(scope, chunks[c.id])]
+    fetched = [chunks[candidate.id] for candidate in ranked if candidate.id in chunks]
+    kept = [chunk for chunk in fetched if recheck(scope, chunk)]
+    metrics.current().recheck_drops(len(fetched) - len(kept))
     threshold = runtime.settings.min_relevance
     judged = judge(
         request.query,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingestion.index.lexical import encode_document, encode_query
+from ingestion.index.lexical import document_terms, encode_query
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,4 +60,4 @@ def coverage(terms: frozenset[int], embedded: str) -> float:
     """Share of the question's terms that stand in a chunk's embedded text; 0 without terms."""
     if not terms:
         return 0.0
-    return len(terms & set(encode_document(embedded).indices)) / len(terms)
+    return len(terms & document_terms(embedded)) / len(terms)

@@ -13,10 +13,8 @@ from acl.directory import installation_secret
 from acl.keys import authenticate
 from acl.orm import Database, utc_now
 from acl.resolver import Resolver
-from ingestion.context import IngestContext
-from ingestion.generations import current_generation, require_generation
+from ingestion.active import current_generation, require_embedder, require_generation
 from ingestion.index.hosts import create_host
-from ingestion.parsing.limits import ParseLimits
 from retrieval.recorder import Recorder
 from retrieval.schema import upgrade
 from retrieval.settings import CATALOGUE
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from acl.caller import Caller
+    from ingestion.context import IngestContext
     from ingestion.embedding.port import Embedder
     from ingestion.index.port import IndexHost, VectorIndex
     from ingestion.models import GenerationRow
@@ -116,12 +115,16 @@ class Runtime:
         """The index of a generation that the catalogue says is there.
 
         Raises:
+            EmbeddingError: the configured embedder is not the one that made the vectors.
             IndexUnavailableError: the engine does not answer, or it lost the generation. Opening
                 would make an empty one, and an empty index answers "nothing" to every question.
         """
         with self._lock:
             if generation not in self._indexes:
                 require_generation(self.host, generation)
+                row = self.generation()
+                if row is not None and row.id == generation:
+                    require_embedder(self.embedder, row)
                 self._indexes[generation] = self.host.open(
                     generation, dimensions=self.embedder.dimensions
                 )
@@ -136,6 +139,9 @@ class Runtime:
 
     def ingest_context(self) -> IngestContext:
         """What ingestion needs of this installation."""
+        from ingestion.context import IngestContext  # noqa: PLC0415 - queries need no parsers
+        from ingestion.parsing.limits import ParseLimits  # noqa: PLC0415
+
         return IngestContext(
             database=self.database,
             secret=self.secret,

@@ -43,6 +43,11 @@ def encode_query(text: str) -> SparseVector:
     return _sparse(_model().embed_query(_prepared(text)))
 
 
+def document_terms(text: str) -> frozenset[int]:
+    """The distinct terms of a chunk, without weights: for coverage, which needs no more."""
+    return frozenset(_model().embed_document(_prepared(text)).indices)
+
+
 @cache
 def _model() -> Bm25:
     # The multilingual tokenizer of the engine drops numbers ("2024", "4.5"), which are what

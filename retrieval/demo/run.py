@@ -57,16 +57,11 @@ def main(data_dir: Path = DEFAULT_DATA_DIR) -> int:
             console.print(Text(f"  ✗ {words}", "red"))
         return 1
     console.print(Text(f"All {len(checks)} expectations hold.", "bold green"))
-    console.print(
-        Text.assemble(
-            "Ask it yourself:  ",
-            (
-                f"clearance --data-dir {data_dir} query 'How many days may I work from Spain?' "
-                "--tenant meridian --as user:ben",
-                "bold",
-            ),
-        )
+    command = (
+        f"clearance --data-dir {data_dir} query 'How many days may I work from Spain?' "
+        "--tenant meridian --as user:ben"
     )
+    console.print(Text.assemble("Ask it yourself:  ", (command, "bold")))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The scenario file of the demo, read and checked: who exists, what is asked, what must come back."""
+"""The scenario of the demo, read and checked: who exists, what is asked, what must come back."""
 
 from __future__ import annotations
 

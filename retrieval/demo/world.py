@@ -37,8 +37,7 @@ def set_up(runtime: Runtime, scenario: Scenario, on_source: OnSource) -> list[Ru
     for tenant, entry in scenario.tenants.items():
         directory.ensure_tenant(runtime.database, tenant, now=runtime.clock())
         people(runtime, tenant, entry)
-        for source in entry.sources:
-            reports.append(_ingest(runtime, tenant, source, on_source))
+        reports += [_ingest(runtime, tenant, source, on_source) for source in entry.sources]
     return reports
 
 

@@ -18,7 +18,7 @@ from acl.caller import ApiScope, Caller
 from acl.keys import create_key
 from acl.orm import utc_now
 from acl.principal import Principal
-from ingestion.generations import current_generation
+from ingestion.active import current_generation
 from ingestion.index.port import SearchRequest
 from tests.benchmarks.exact import Truth
 from tests.benchmarks.figures import Answer, Contender, QueryFigures, mean, percentiles

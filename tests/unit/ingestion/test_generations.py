@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from ingestion import generations
+from ingestion.active import current_generation
 from ingestion.embedding.hashing import HashEmbedder
 from ingestion.errors import EmbeddingError, IndexUnavailableError
-from ingestion.generations import current_generation, rebuild
+from ingestion.generations import rebuild
 from ingestion.models import GenerationRow
 from tests.support.content import active, assert_consistent, content
 from tests.support.installation import DIMENSIONS, Installation, caller

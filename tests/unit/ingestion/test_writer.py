@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from ingestion.models import ChunkRow, ChunkState
 from ingestion.recovery import recover
@@ -117,7 +117,6 @@ def test_a_death_at_any_write_shows_the_old_state_or_the_new_and_the_next_run_en
     for source, shelf in (("wiki", AFTER), ("mirror", {"new.md": AFTER["new.md"]})):
         report = world.ingest(ListedSource(source, SPECS, shelf))
         assert report.failures == []
-    recover(world.runtime.ingest_context())
     assert_consistent(world, host.memory, wider_sources=died)
     staff = sorted(document.text for document in AFTER.values() if document.acl == "staff")
     assert seen(world) == (staff, [AFTER["moved.md"].text])
@@ -154,6 +153,32 @@ def test_text_with_a_tombstone_is_never_served_whatever_the_index_still_holds(
     assert points(host.memory, active(world)) == {}
     host.memory.open(active(world), dimensions=32).upsert(list(held.values()))
     assert seen(world) == ([], [])
+
+
+def test_a_run_that_finds_nothing_to_write_still_finishes_what_its_predecessor_began(
+    world: Installation, host: InterruptedHost
+) -> None:
+    world.ingest(listed(BEFORE))
+    host.die_at("before delete")
+    with pytest.raises(Died):
+        world.ingest(listed({**BEFORE, "changed.md": AFTER["changed.md"]}))
+    host.on_write = lambda _moment: None
+    assert ChunkState.DELETING in states(world)
+    report = world.ingest(listed({**BEFORE, "changed.md": AFTER["changed.md"]}))
+    assert report.unchanged == len(BEFORE)
+    assert_consistent(world, host.memory)
+
+
+def test_looking_for_what_is_in_flight_does_not_read_every_chunk(world: Installation) -> None:
+    statements: list[str] = []
+    engine = world.runtime.database.reader
+    world.ingest(listed(BEFORE))
+    event.listen(engine, "before_cursor_execute", lambda *call: statements.append(call[2]))
+    recover(world.runtime.ingest_context())
+    (statement,) = (text for text in statements if "chunk" in text)
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all()
+    assert "ix_chunk_in_flight" in str(plan)
 
 
 def test_recovery_after_recovery_does_nothing(world: Installation, host: InterruptedHost) -> None:
