@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from retrieval import evidence as shapes
@@ -44,13 +44,18 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What the pipeline found."""
+    """What the pipeline found.
+
+    ``duplicates`` (folded) and ``best`` (the highest relevance judged, shown or not) are for the
+    record alone.
+    """
 
     pieces: tuple[Piece, ...]
     causes: tuple[Cause, ...]
     mode: Mode = "hybrid"
     exact: bool = True
-    duplicates: int = field(default=0)
+    duplicates: int = 0
+    best: float | None = None
 
     @classmethod
     def nothing(cls, code: ReasonCode) -> Pieces:

@@ -32,21 +32,15 @@ class Judged:
 
 
 def judge(
-    query: str,
-    vector: NDArray[np.float32] | None,
-    chunks: Sequence[StoredChunk],
-    *,
-    embedder: str,
-    threshold: float,
+    query: str, vector: NDArray[np.float32] | None, chunks: Sequence[StoredChunk], *, embedder: str
 ) -> list[Judged]:
-    """Score the chunks and let through those that may be shown, in the order given.
+    """Score the chunks, in the order given.
 
     Args:
         query: the question.
         vector: its embedding; None when the embedder was away, and words alone must do.
         chunks: candidates, best first.
         embedder: name of the model, which decides the weights.
-        threshold: probability the best piece must reach.
     """
     weights = weights_for(embedder if vector is not None else "any")
     terms = query_terms(query)
@@ -58,6 +52,11 @@ def judge(
         path = tuple(chunk.heading_path.split("\n")) if chunk.heading_path else ()
         share = coverage(terms, embedded_text(path, chunk.text))
         judged.append(Judged(chunk, round(weights.probability(near, share), 4)))
+    return judged
+
+
+def admit(judged: Sequence[Judged], threshold: float) -> list[Judged]:
+    """Let through what may be shown: nothing, if not even the best reaches ``threshold``."""
     if max((entry.relevance for entry in judged), default=0.0) < threshold:
         return []
     return [entry for entry in judged if entry.relevance >= threshold * CONTEXT_SHARE]

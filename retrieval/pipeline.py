@@ -22,7 +22,7 @@ from ingestion.index.port import SOURCE, SearchRequest, SearchResult
 from retrieval import metrics
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
-from retrieval.gate import judge
+from retrieval.gate import admit, judge
 from retrieval.query import Include
 from retrieval.ranking import fuse
 from retrieval.record import record
@@ -117,6 +117,7 @@ def retrieve(
         response,
         generation=snapshot.generation or "",
         duplicates=answer.duplicates,
+        best=answer.best,
         latency_ms=watch.total(),
     )
     return response
@@ -173,15 +174,9 @@ def _answer(
     kept = [chunk for chunk in fetched if recheck(scope, chunk)]
     metrics.current().recheck_drops(len(fetched) - len(kept))
     threshold = runtime.settings.min_relevance
-    judged = judge(
-        request.query,
-        vector,
-        kept,
-        embedder=runtime.embedder.name,
-        threshold=threshold if request.min_relevance is None else request.min_relevance,
-    )
+    judged = judge(request.query, vector, kept, embedder=runtime.embedder.name)
     pieces, causes, duplicates = choose(
-        judged,
+        admit(judged, threshold if request.min_relevance is None else request.min_relevance),
         {candidate.id: candidate for candidate in ranked},
         sources,
         limit=request.limit,
@@ -198,6 +193,7 @@ def _answer(
         mode="lexical" if vector is None else "hybrid",
         exact=result.exact,
         duplicates=duplicates,
+        best=max((entry.relevance for entry in judged), default=None),
     )
 
 

@@ -23,6 +23,7 @@ def record(
     *,
     generation: str,
     duplicates: int,
+    best: float | None,
     latency_ms: float,
 ) -> None:
     """Queue the record of one retrieval. Never waits, never fails the query."""
@@ -44,7 +45,7 @@ def record(
             "mode": response.search.mode,
             "exactness": response.search.exactness,
             "evidence": len(response.evidence),
-            "best_relevance": max((e.relevance for e in response.evidence), default=None),
+            "best_relevance": best,
             "duplicates_collapsed": duplicates,
             "conflicts": sum(len(e.conflicts_with) for e in response.evidence) // 2,
             "evidence_tokens": response.usage.evidence_tokens,

@@ -136,7 +136,7 @@ def _step(
 
 def _behind_the_curtain(console: Console, runtime: Runtime) -> list[Check]:
     """Promise 3: forty documents the asker cannot see come and go; not one byte moves."""
-    tenant, asker, query = "meridian", "user:bruno", "How much can I claim for food on a trip?"
+    tenant, asker, query = "meridian", "user:ben", "How many days may I work from Spain?"
     instant = runtime.clock()
     clock, runtime.clock = runtime.clock, lambda: instant
     try:
@@ -152,6 +152,7 @@ def _behind_the_curtain(console: Console, runtime: Runtime) -> list[Check]:
     finally:
         runtime.clock = clock
     checks = [
+        ("there is an answer to compare", '"chunk_id"' in before),
         ("identical bytes while 40 hidden documents exist", before == during),
         ("identical bytes after they are gone", before == after),
     ]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.embedding.hashing import HashEmbedder
-from retrieval.gate import CONTEXT_SHARE, judge
+from retrieval.gate import CONTEXT_SHARE, admit, judge
 from retrieval.relevance import cosine, coverage, query_terms, weights_for
 from tests.support.stored import chunk
 
@@ -29,13 +29,12 @@ def _relevances(threshold: float, texts: tuple[str, ...] = TEXTS) -> list[float]
         EMBEDDER.embed_query(QUERY),
         [chunk(text, vector=EMBEDDER.embed_query(text)) for text in texts],
         embedder=EMBEDDER.name,
-        threshold=threshold,
     )
-    return [entry.relevance for entry in judged]
+    return [entry.relevance for entry in admit(judged, threshold)]
 
 
 def test_without_a_threshold_everything_passes_in_the_order_given() -> None:
-    judged = judge(QUERY, None, CHUNKS, embedder="any", threshold=0.0)
+    judged = judge(QUERY, None, CHUNKS, embedder="any")
     assert [entry.chunk for entry in judged] == CHUNKS
     assert all(0 <= entry.relevance <= 1 for entry in judged)
 
@@ -63,14 +62,14 @@ def test_a_piece_is_judged_by_itself_alone() -> None:
 
 
 def test_without_an_embedder_words_alone_decide() -> None:
-    judged = judge("55 euros abroad", None, CHUNKS, embedder="all-MiniLM-L6-v2", threshold=0.5)
+    judged = judge("55 euros abroad", None, CHUNKS, embedder="all-MiniLM-L6-v2")
     assert judged[0].chunk.text == TEXTS[0]
     weights = weights_for("any")
     assert judged[0].relevance == round(weights.probability(0.0, 1.0), 4)
 
 
 def test_nothing_to_judge_is_nothing_judged() -> None:
-    assert judge(QUERY, None, [], embedder="any", threshold=0.0) == []
+    assert admit(judge(QUERY, None, [], embedder="any"), 0.0) == []
 
 
 def test_coverage_counts_distinct_terms_and_ignores_stop_words() -> None:
