@@ -166,17 +166,22 @@ def _run(
     if not report.dry_run:
         with exclusive(context.lock_path), context.database.write(tenant) as session:
             drop_unused_acls(session, tenant, source.name, acl_ids.values())
-        _optimise(context, report)
+        _settle(context, report)
     return report.finish(context.clock())
 
 
-def _optimise(context: IngestContext, report: RunReport) -> None:
-    """Let the engine merge and quantise its segments once a run has changed enough of them.
+def _settle(context: IngestContext, report: RunReport) -> None:
+    """Put a run's changes on the disk, and let the engine merge segments if they were many.
 
-    Answers do not depend on it, only the speed of a search that sees more than is searched exactly.
+    Writes already survive the death of the process; this is for the power. Merging changes no
+    answer, only the speed of a search that sees more than is searched exactly.
     """
-    if report.chunks_added + report.chunks_removed >= OPTIMISE_AFTER:
-        context.index(active_generation(context)).optimise()
+    changed = report.chunks_added + report.chunks_removed
+    if changed:
+        index = context.index(active_generation(context))
+        if changed >= OPTIMISE_AFTER:
+            index.optimise()
+        index.flush()
 
 
 class _Work:
