@@ -1,7 +1,7 @@
 """Judging candidates: how relevant each is, and whether the best is relevant enough to answer.
 
 The best piece must reach the threshold, or there is no evidence at all; once one does, weaker
-pieces down to half of it may stand beside it as context.
+pieces down to six tenths of it may stand beside it as context.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ingestion.catalog import StoredChunk
 
-CONTEXT_SHARE = 0.5
+CONTEXT_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The relevance gate: the best must reach the threshold; what stands beside it, half of it."""
+"""The relevance gate: the best must reach the threshold; what stands beside it, six tenths of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_more_of_the_question_s_words_make_a_piece_more_relevant() -> None:
 
 
 @given(threshold=st.floats(0, 1))
-def test_the_best_decides_and_context_reaches_half_of_the_threshold(threshold: float) -> None:
+def test_the_best_decides_and_context_reaches_a_share_of_the_threshold(threshold: float) -> None:
     everything, passed = _relevances(0.0), _relevances(threshold)
     if max(everything) < threshold:
         assert passed == []
