@@ -78,6 +78,7 @@ def main(words: list[str]) -> int:
 
     chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
     console = Console()
+    console.width = max(console.width, 120)
     with TemporaryDirectory(prefix="mutants-") as directory:
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(WORKERS):
@@ -90,10 +91,12 @@ def main(words: list[str]) -> int:
             def one(mutant: Mutant) -> Verdict:
                 copy = copies.get()
                 try:
-                    return _try(copy, mutant)
+                    verdict = _try(copy, mutant)
                 finally:
                     copies.put(copy)
-                    progress.advance(task)
+                progress.console.print(f"{verdict.fate:>8}  {mutant.name}")
+                progress.advance(task)
+                return verdict
 
             with ThreadPoolExecutor(WORKERS) as pool:
                 verdicts = list(pool.map(one, chosen))
@@ -186,7 +189,7 @@ def _table(verdicts: list[Verdict]) -> Table:
     table.add_column("why it matters")
     table.add_column("fate")
     table.add_column("s", justify="right")
-    table.add_column("noticed by")
+    table.add_column("noticed by", overflow="fold")
     for verdict in verdicts:
         colour = "green" if verdict.fate is Fate.KILLED else "red"
         table.add_row(

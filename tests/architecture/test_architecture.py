@@ -16,6 +16,7 @@ from alembic.migration import MigrationContext
 import ingestion.models
 import retrieval.records
 from acl.orm import Base, Database
+from tests.security.mutants import MUTANTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,6 +163,16 @@ def test_importing_is_quick_and_light(module: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_every_mutant_still_finds_the_text_it_breaks() -> None:
+    stale = [
+        mutant.name
+        for mutant in MUTANTS
+        if (ROOT / mutant.file).read_text("utf-8").count(mutant.old) != 1
+    ]
+    assert stale == []
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 
 
 def test_the_migrations_make_what_the_models_say(blank_catalogue: Path) -> None:

@@ -361,8 +361,8 @@ ANSWER: Final = (
         "the recheck",
         "a predicate compiled wrongly is enough to leak",
         PIPELINE,
-        " if c.id in chunks and recheck(scope, chunks[c.id])]",
-        " if c.id in chunks]",
+        "kept = [chunk for chunk in fetched if recheck(scope, chunk)]",
+        "kept = fetched",
         RECHECK,
     ),
     Mutant(
@@ -403,7 +403,7 @@ ANSWER: Final = (
         PIPELINE,
         "if generation is None or scope.empty or snapshot.resolved.view.live_chunks == 0:",
         "if generation is None:",
-        DENY,
+        (*DENY, "-k", "index_is_not_asked"),
     ),
     Mutant(
         "chunks in flight are left out",
