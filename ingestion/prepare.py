@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from verifier.sanitise import SanitisedText
 
 
-PREPARED_BY: Final = f"sanitise/{SANITISER_VERSION}+screen/1+prepare/2"
+PREPARED_BY: Final = f"sanitise/{SANITISER_VERSION}+screen/1+prepare/3"
 """What made a stored document's chunks; raise a part, and the next run makes them anew."""
 
 
@@ -111,7 +111,9 @@ def cut(parsed: ParsedDocument, chunker: Chunker) -> Prepared:
                 text=piece.text,
                 heading_path=span.heading_path,
                 embedded=embedded,
-                embedded_sha=text_sha256(embedded),
+                # Over the parts, not over what they are joined to: a heading and a text must not
+                # be mistaken for a longer text without one.
+                embedded_sha=text_sha256("\0".join((*span.heading_path, piece.text))),
                 start=start,
                 end=end,
                 page=bisect_right(page_starts, start) if page_starts else None,

@@ -3,15 +3,16 @@
 resolve → embed → search → fetch → recheck → rank, gate, collapse → trust, freshness → conclude.
 
 The order that matters for security: the scope is resolved before the index is asked, the index is
-asked under the scope, every row of the catalogue is rechecked against it, and the scope is resolved
-once more immediately before the answer leaves (:func:`_still`), so that a revocation that returned
-while we were searching is obeyed.
+asked under the scope, every row of the catalogue is rechecked against it, and the view is resolved
+once more immediately before the answer leaves (:func:`_still`), so that a revocation, a deletion or
+a move that returned while we were searching is obeyed.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from acl.conditions import caller_filter
@@ -52,6 +53,14 @@ class Snapshot:
     resolved: Resolved
     generation: str | None
     excluded: frozenset[str]
+
+
+class Standing(Enum):
+    """How a snapshot stands at the moment the answer is about to leave."""
+
+    HOLDS = auto()
+    CONTENT_MOVED = auto()
+    RIGHTS_MOVED = auto()
 
 
 class Stopwatch:
@@ -96,7 +105,12 @@ def retrieve(
                     runtime.forget_index(snapshot.generation)
                 continue
             raise
-        if _still(runtime, caller, snapshot):
+        standing = _still(runtime, caller, snapshot)
+        if standing is Standing.HOLDS:
+            break
+        if standing is Standing.CONTENT_MOVED and attempt + 1 == _ATTEMPTS:
+            # Documents in view change all the time: what is still there is served, the rest is not.
+            answer = _what_stands(runtime, snapshot, answer)
             break
     else:
         # The view kept changing under us: answer from nothing rather than from a view that is over.
@@ -140,17 +154,38 @@ def _switched(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> bool:
         return served_generation(session) != snapshot.generation
 
 
-def _still(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> bool:
-    """True iff the caller sees the same ACLs as at the start, and the same generation is active.
+def _still(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> Standing:
+    """Compare what the caller sees now with what they saw at the start.
 
-    The tenant's ACL version is not compared: it moves with the rights of others too, and an answer
-    that came out differently for it would tell of them. The generation is read after the catalogue
-    was; had it been switched before, its chunks would have been gone and the answer empty.
+    The tenant's versions are not compared: they move with the rights and the documents of others
+    too, and an answer that came out differently for it would tell of them. The view digest commits
+    to what this caller sees alone. The generation is read after the catalogue was; had it been
+    switched before, its chunks would have been gone and the answer empty.
     """
     with runtime.database.read(caller.tenant) as session:
-        now = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
+        now = runtime.resolver.resolve(session, caller, now=runtime.clock())
         same_generation = served_generation(session) == snapshot.generation
-    return same_generation and now.acl_ids == snapshot.resolved.scope.acl_ids
+    before = snapshot.resolved
+    if not same_generation or now.scope.acl_ids != before.scope.acl_ids:
+        return Standing.RIGHTS_MOVED
+    same_content = now.view.digest == before.view.digest
+    return Standing.HOLDS if same_content else Standing.CONTENT_MOVED
+
+
+def _what_stands(runtime: Runtime, snapshot: Snapshot, answer: Pieces) -> Pieces:
+    """The answer without pieces that were deleted or changed since it was found."""
+    scope, generation = snapshot.resolved.scope, snapshot.generation
+    if generation is None or not answer.pieces:
+        return answer
+    with runtime.database.read(scope.tenant) as session:
+        chunks = fetch(
+            session, scope, generation, [p.chunk.id for p in answer.pieces], fingerprint=""
+        )
+    cited = {(ident, place.document_id) for ident, c in chunks.items() for place in c.places}
+    pieces = tuple(p for p in answer.pieces if (p.chunk.id, p.dated.place.document_id) in cited)
+    if pieces or answer.causes:
+        return replace(answer, pieces=pieces)
+    return Pieces.nothing(ReasonCode.NO_MATCH)
 
 
 def _answer(

@@ -377,8 +377,8 @@ ANSWER: Final = (
         "the confirmation before the answer leaves",
         "what was revoked during a slow search is served all the same",
         PIPELINE,
-        "        if _still(runtime, caller, snapshot):\n",
-        "        if snapshot is not None:\n",
+        "        standing = _still(runtime, caller, snapshot)\n",
+        "        standing = Standing.HOLDS\n",
         RACES,
     ),
     Mutant(

@@ -218,6 +218,42 @@ def test_a_document_changed_during_the_search_is_never_served_in_its_old_words(
     assert TEXT not in staffed.texts(ANN)
 
 
+def test_a_document_deleted_after_the_catalogue_was_read_is_not_served(
+    staffed: Installation,
+) -> None:
+    delete = ListedSource("wiki", SPECS, {})
+    after_the_catalogue_was_read(staffed, lambda: staffed.ingest(delete))
+    assert staffed.texts(ANN) == []
+
+
+def test_a_document_that_moves_within_the_view_is_not_missing_from_the_answer(
+    world: Installation, host: WatchedHost
+) -> None:
+    specs = (acl("a", allow("user:ann")), acl("b", allow("user:ann")))
+    world.know("user:ann")
+    world.ingest(ListedSource("wiki", specs, {"travel.txt": Shelved(TEXT, "a")}))
+    moved = ListedSource("wiki", specs, {"travel.txt": Shelved(TEXT, "b")})
+    during_search(host, lambda: world.ingest(moved))
+    assert world.texts(ANN) == [TEXT]
+
+
+def test_documents_that_keep_changing_leave_what_still_stands(
+    staffed: Installation, host: WatchedHost
+) -> None:
+    other = {"rail.txt": Shelved("The rail allowance abroad is 9 euros.", "a")}
+    numbers = iter(range(100))
+
+    def change() -> None:
+        words = Shelved(f"The hotel allowance abroad is {next(numbers)} euros.", "a")
+        shelf = {"travel.txt": Shelved(TEXT, "a"), "hotel.txt": words}
+        staffed.ingest(ListedSource("wiki", SPECS, shelf))
+
+    staffed.ingest(ListedSource("wiki", SPECS, {"travel.txt": Shelved(TEXT, "a"), **other}))
+    during_search(host, change, times=100)
+    assert staffed.texts(ANN) == [TEXT]
+    assert host.searches < 10
+
+
 # Generations
 
 

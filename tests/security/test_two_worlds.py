@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -190,11 +189,6 @@ def test_thousands_of_hidden_chunks_change_no_byte_over_the_embedded_engine(
         assert replies(without, ANN, asked, ()) == expected
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a chunk's id is made of the embedded text, which joins heading path and text by a line "
-    "break; two different texts can share it, and the first one's words then stand for both",
-)
 def test_words_that_left_the_view_do_not_linger_in_a_shared_chunk(
     blank_catalogue: Path, tmp_path: Path
 ) -> None:

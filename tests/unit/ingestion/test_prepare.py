@@ -100,7 +100,10 @@ def test_a_heading_travels_with_the_chunks_beneath_it_sanitised() -> None:
     chunk = cut(parsed, CHUNKER).chunks[-1]
     assert chunk.heading_path == ("Travel",)
     assert chunk.embedded.startswith("Travel\n")
-    assert chunk.embedded_sha == text_sha256(chunk.embedded)
+    # The words embedded are the same without the heading; the chunk must not be.
+    bare = cut(plain(chunk.embedded), CHUNKER).chunks[0]
+    assert bare.embedded == chunk.embedded
+    assert bare.embedded_sha != chunk.embedded_sha
 
 
 def test_what_was_removed_between_two_chunks_is_reported_with_the_one_that_follows() -> None:
