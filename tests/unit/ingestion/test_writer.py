@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event, select
 
+from ingestion import jobs
 from ingestion.models import ChunkRow, ChunkState
 from ingestion.recovery import recover
 from tests.support.clock import HOUR
@@ -18,6 +19,7 @@ from tests.support.source import ListedSource, Shelved, acl, allow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ingestion.report import Progress
     from tests.support.embedding import CountingEmbedder
     from tests.support.interrupted import InterruptedHost
 
@@ -268,3 +270,21 @@ def test_a_text_that_repeats_within_a_document_is_cited_at_each_place(
     report = world.ingest(listed({"a.md": Shelved(f"{section}\n\n{section}", "staff")}))
     assert report.chunks_added < 2 + report.chunks_deduplicated
     assert_consistent(world, host.memory)
+
+
+def test_a_batch_cleans_up_after_another_run_that_died_between_two_of_ours(
+    world: Installation, host: InterruptedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "BATCH_DOCUMENTS", 1)
+    shelf = {"a.md": Shelved(RULE, "staff"), "b.md": Shelved(SHARED, "staff")}
+
+    def meanwhile(progress: Progress) -> None:
+        if progress.done == 1:
+            host.die_at("after upsert")
+            with pytest.raises(Died):
+                world.ingest(listed({"x.md": shelf["b.md"], "y.md": AFTER["new.md"]}, "mirror"))
+            host.on_write = lambda _moment: None
+
+    world.ingest(listed(shelf), on_progress=meanwhile)
+    assert_consistent(world, host.memory)
+    assert seen(world) == (sorted([RULE, SHARED]), [])
