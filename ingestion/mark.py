@@ -159,7 +159,10 @@ def _upsert_document(
     held = None
     if row.version:
         held = session.get(VersionRow, (batch.tenant, row.id, row.version))
-    if held is None or _made_of(held) != (up.source_sha256, parsed.parser, PREPARED_BY):
+    if held is not None and _made_of(held) == (up.source_sha256, parsed.parser):
+        # The same extraction, so the same version: citations into it stay what they are.
+        held.sanitiser = PREPARED_BY
+    else:
         row.version += 1
         session.add(
             VersionRow(
@@ -178,8 +181,8 @@ def _upsert_document(
     return row
 
 
-def _made_of(version: VersionRow) -> tuple[str, str, str]:
-    return version.source_sha256, version.parser, version.sanitiser
+def _made_of(version: VersionRow) -> tuple[str, str]:
+    return version.source_sha256, version.parser
 
 
 def _settle_chunks(

@@ -19,7 +19,7 @@ from ingestion.freshness import FreshnessState, source_freshness
 from ingestion.generations import rebuild
 from ingestion.jobs import SourceConfig, ingest
 from ingestion.lock import exclusive
-from ingestion.models import RunRow, SourceRow
+from ingestion.models import RunRow, SourceRow, VersionRow
 from ingestion.report import Progress, RunStatus
 from tests.support.clock import HOUR
 from tests.support.content import active, assert_consistent, content, dump, points
@@ -365,6 +365,9 @@ def test_documents_are_made_anew_when_the_way_of_making_them_changed(
         monkeypatch.setattr(f"{module}.PREPARED_BY", "sanitise/next")
     assert counts(world.ingest(listed())) == {"listed": 3, "changed": 3}
     assert counts(world.ingest(listed())) == {"listed": 3, "unchanged": 3}
+    with world.runtime.database.read(TENANT) as session:
+        # The same extraction is the same version: citations into it stay what they are.
+        assert set(session.scalars(select(VersionRow.number))) == {1}
 
 
 def test_a_document_that_moves_to_another_acl_is_not_embedded_again_and_leaves_no_old_point(
