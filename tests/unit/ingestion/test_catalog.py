@@ -141,3 +141,21 @@ def test_states_are_those_of_the_sources_named(told: Installation) -> None:
         states = source_states(session, TENANT, ["wiki", "unknown"])
     assert states.keys() == {"wiki"}
     assert (states["wiki"].last_error, states["wiki"].last_success_at) == (None, told.clock())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE document SET deleted_at = 1",
+        "UPDATE chunk SET state = 'deleting'",
+        "UPDATE chunk SET state = 'pending'",
+        "UPDATE document SET version = version + 1",
+    ],
+)
+def test_each_mark_of_what_must_not_be_served_suffices_alone(
+    told: Installation, host: InterruptedHost, statement: str
+) -> None:
+    assert fetched(told, host, "user:ann")
+    with told.runtime.database.unguarded("a test marks rows", writable=True) as session:
+        session.connection().exec_driver_sql(statement)
+    assert fetched(told, host, "user:ann") == {}
