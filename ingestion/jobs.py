@@ -11,7 +11,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 
 from acl.digest import keyed_id
 from acl.directory import ensure_tenant
@@ -19,20 +19,22 @@ from ingestion.acl_stamp import drop_unused_acls, stamp, store_acls
 from ingestion.documents import RawDocument, SourceFailure, SourceItem
 from ingestion.errors import IngestionError
 from ingestion.generations import active_generation
+from ingestion.held import gone, held_documents
 from ingestion.lock import exclusive
-from ingestion.models import DocumentRow, RunRow, SourceRow, VersionRow
+from ingestion.models import DocumentRow, RunRow, SourceRow
 from ingestion.plan import Upsert, chunk_id, document_id
-from ingestion.prepare import PREPARED_BY, prepare, source_sha256
+from ingestion.prepare import prepare, source_sha256
 from ingestion.recovery import recover
 from ingestion.report import Progress, RunReport, RunStatus
 from ingestion.writer import Batch, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from ingestion.chunking import Chunker
     from ingestion.context import IngestContext
+    from ingestion.held import Held
     from ingestion.sources.base import Source
 
     OnProgress = Callable[[Progress], None]
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 BATCH_DOCUMENTS = 64
 BATCH_CHUNKS = 512
 OPTIMISE_AFTER = 2_000
+CLOSING = frozenset({"acl_missing", "acl_invalid"})
 SHRINK_FLOOR = 20
 SHRINK_SHARE = 0.5
 _IDS = 500
@@ -53,21 +56,6 @@ class SourceConfig:
     config: Mapping[str, object]
     max_age_seconds: int | None = None
     on_stale: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What the catalogue holds of one document."""
-
-    document_id: str
-    acl_id: str
-    source_sha256: str
-    sanitiser: str
-    deleted: bool
-
-    def stands(self, acl_id: str) -> bool:
-        """True if it is under this ACL already, and its chunks were made as they are made now."""
-        return self.acl_id == acl_id and self.sanitiser == PREPARED_BY
 
 
 def ingest(
@@ -130,7 +118,7 @@ def _run(
     confirm: bool,
     on_progress: OnProgress | None = None,
 ) -> RunReport:
-    """List, compare, prepare, write; then tombstone what is no longer listed."""
+    """List, compare, prepare, write; then tombstone what is closed or no longer listed."""
     tenant = report.tenant
     specs = source.acls()
     acl_ids = {spec.name: keyed_id(context.secret, "acl", tenant, spec.name) for spec in specs}
@@ -148,7 +136,7 @@ def _run(
                     now=context.clock(),
                 )
     listing = list(source.list_items())
-    held = _held(context, tenant, source.name)
+    held = held_documents(context, tenant, source.name)
     work = _Work(context, source, report, acl_ids, held, full=full)
     for done, entry in enumerate(listing, start=1):
         work.take(entry)
@@ -156,13 +144,14 @@ def _run(
             work.flush()  # what is called done has been written
         if on_progress is not None:
             on_progress(Progress(done, len(listing), report.chunks_added, "indexing"))
-    gone = _gone(listing, held)
+    work.close_unlabelled()
+    missing = gone(listing, held)
     live = sum(not row.deleted for row in held.values())
-    if len(gone) > max(SHRINK_FLOOR, SHRINK_SHARE * live) and not confirm:
+    if len(missing) > max(SHRINK_FLOOR, SHRINK_SHARE * live) and not confirm:
         # Far fewer documents than before is more often a broken mount than a great clean-up.
-        report.held_deletions = len(gone)
+        report.held_deletions = len(missing)
     else:
-        work.delete([held[name].document_id for name in gone])
+        work.delete([held[name].document_id for name in missing])
     if not report.dry_run:
         with exclusive(context.lock_path), context.database.write(tenant) as session:
             drop_unused_acls(session, tenant, source.name, acl_ids.values())
@@ -193,7 +182,7 @@ class _Work:
         source: Source,
         report: RunReport,
         acl_ids: Mapping[str, str],
-        held: Mapping[str, _Held],
+        held: Mapping[str, Held],
         *,
         full: bool,
     ) -> None:
@@ -209,16 +198,17 @@ class _Work:
         self._upserts: list[Upsert] = []
         self._chunks = 0
         self._confirmed: list[str] = []
+        self._closed: set[str] = set()
 
     def take(self, entry: SourceItem | SourceFailure) -> None:
         """Handle one listed entry: refuse, confirm, or prepare it for the next batch."""
         if isinstance(entry, SourceFailure):
-            self._report.failures.append(entry)
+            self._refuse(entry)
             return
         self._report.listed += 1
         acl_id = stamp(entry, self._acl_ids)
         if isinstance(acl_id, SourceFailure):
-            self._report.failures.append(acl_id)
+            self._refuse(acl_id)
             return
         try:
             self._compare(entry, acl_id)
@@ -230,12 +220,30 @@ class _Work:
         if len(self._upserts) >= BATCH_DOCUMENTS or self._chunks >= BATCH_CHUNKS:
             self.flush()
 
+    def _refuse(self, failure: SourceFailure) -> None:
+        """Report a failure; if it is that no valid ACL covers the document, close it too."""
+        self._report.failures.append(failure)
+        if failure.code in CLOSING:
+            name = failure.external_id
+            for known, held in self._held.items():
+                beneath = name.endswith("/") and known.startswith(name)
+                if not held.deleted and (known == name or beneath):
+                    self._closed.add(held.document_id)
+
+    def close_unlabelled(self) -> None:
+        """Stop serving what was indexed under an ACL that is no longer there, or is malformed.
+
+        Keeping it under its former ACL would serve by a permission that nobody states any more.
+        """
+        self._report.closed = len(self._closed)
+        self._tombstone(sorted(self._closed))
+
     def _compare(self, item: SourceItem, acl_id: str) -> None:
         content = self._source.fetch(item)
         sha = source_sha256(content)
         held = self._held.get(item.external_id)
         same = held is not None and not held.deleted and held.source_sha256 == sha
-        if held is not None and same and not self._full and held.stands(acl_id):
+        if held is not None and same and not self._full and held.stands(acl_id, item.uri):
             self._report.unchanged += 1
             self._confirmed.append(held.document_id)
             return
@@ -268,6 +276,9 @@ class _Work:
     def delete(self, documents: list[str]) -> None:
         """Tombstone documents, in batches."""
         self._report.deleted = len(documents)
+        self._tombstone(documents)
+
+    def _tombstone(self, documents: list[str]) -> None:
         if self._report.dry_run:
             return
         for first in range(0, len(documents), BATCH_DOCUMENTS):
@@ -294,45 +305,11 @@ class _Work:
                 )
 
 
-def _gone(listing: Sequence[SourceItem | SourceFailure], held: Mapping[str, _Held]) -> list[str]:
-    """Documents that are held and no longer listed. What could not be seen is not gone.
-
-    A failed entry keeps what it names; one that names a folder (``…/``) keeps all beneath it.
-    """
-    seen = {entry.external_id for entry in listing}
-    unseen = tuple(name for name in seen if name.endswith("/"))
-    missing = (name for name, row in held.items() if name not in seen and not row.deleted)
-    return [name for name in missing if not name.startswith(unseen)] if unseen else list(missing)
-
-
-def _held(context: IngestContext, tenant: str, source: str) -> dict[str, _Held]:
-    """What the catalogue holds of a source, by external id."""
-    with context.database.read(tenant) as session:
-        rows = session.execute(
-            select(
-                DocumentRow.external_id,
-                DocumentRow.id,
-                DocumentRow.acl_id,
-                VersionRow.source_sha256,
-                VersionRow.sanitiser,
-                DocumentRow.deleted_at,
-            )
-            .join(
-                VersionRow,
-                (VersionRow.tenant == DocumentRow.tenant)
-                & (VersionRow.document_id == DocumentRow.id)
-                & (VersionRow.number == DocumentRow.version),
-            )
-            .where(DocumentRow.tenant == tenant, DocumentRow.source == source)
-        )
-        return {
-            external: _Held(ident, acl_id, sha, sanitiser, deleted is not None)
-            for external, ident, acl_id, sha, sanitiser, deleted in rows
-        }
-
-
 def _begin(context: IngestContext, report: RunReport, config: SourceConfig) -> None:
-    """Record the attempt before anything else, so that a run that dies shows as one."""
+    """Record the attempt before anything else.
+
+    How the last run ended stays as it was until this one ends: a run going on is no failure.
+    """
     tenant, now = report.tenant, report.started_at
     with exclusive(context.lock_path), context.database.write(tenant) as session:
         row = session.get(SourceRow, (tenant, report.source))
@@ -344,7 +321,6 @@ def _begin(context: IngestContext, report: RunReport, config: SourceConfig) -> N
         row.max_age_seconds = config.max_age_seconds or row.max_age_seconds
         row.on_stale = config.on_stale or row.on_stale or "flag"
         row.last_attempt_at = now
-        row.last_error = "the run has not completed"
         session.flush()
         session.execute(
             insert(RunRow),

@@ -36,6 +36,7 @@ class Progress:
 class RunReport:
     """Counts of one run over one source, and every failure by name.
 
+    ``closed`` counts documents that were served until now and are covered by no valid ACL any more.
     ``held_deletions`` counts documents that vanished from a listing that shrank unusually: they
     stay until the run is repeated with confirmation.
     """
@@ -52,6 +53,7 @@ class RunReport:
     changed: int = 0
     moved: int = 0
     deleted: int = 0
+    closed: int = 0
     unchanged: int = 0
     held_deletions: int = 0
     chunks_added: int = 0

@@ -117,10 +117,17 @@ class Rendezvous:
         here = str(self.directory / "index.sock")
         if len(os.fsencode(here)) <= _LONGEST_SOCKET_PATH:
             return here
-        runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        private = runtime / f"clearance-{os.getuid()}"
-        _private_directory(private)
-        return str(private / f"{hashlib.sha256(os.fsencode(here)).hexdigest()[:24]}.sock")
+        name = f"{hashlib.sha256(os.fsencode(here)).hexdigest()[:24]}.sock"
+        given = os.environ.get("XDG_RUNTIME_DIR")
+        for runtime in ([given] if given else []) + [tempfile.gettempdir(), "/tmp"]:  # noqa: S108 - a private directory within, its owner checked
+            private = Path(runtime) / f"clearance-{os.getuid()}"
+            if len(os.fsencode(private / name)) <= _LONGEST_SOCKET_PATH:
+                _private_directory(private)
+                return str(private / name)
+        raise IndexUnavailableError(
+            f"{here}: the path is too long for a socket, and so are the temporary directories; "
+            "choose a shorter data directory"
+        )
 
 
 @contextmanager

@@ -92,6 +92,7 @@ def print_report(screen: Console, report: RunReport) -> None:
         "changed": report.changed,
         "moved to another ACL": report.moved,
         "deleted": report.deleted,
+        "closed (no valid ACL)": report.closed,
         "unchanged": report.unchanged,
         "failed": report.failed,
         "held back": report.held_deletions,

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -243,8 +244,8 @@ def test_a_client_that_says_nothing_holds_up_nobody(host: EdgeHost, tmp_path: Pa
 def test_a_long_path_meets_in_a_private_runtime_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runtime = tmp_path / "run"
-    runtime.mkdir()
+    # Not below tmp_path, whose own length depends on how the suite is run.
+    runtime = Path(tempfile.mkdtemp(prefix="run-"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     host = EdgeHost(deep, idle_seconds=60)
@@ -262,8 +263,9 @@ def test_a_long_path_meets_in_a_private_runtime_directory(
 def test_a_runtime_directory_of_somebody_elses_making_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / f"clearance-{os.getuid()}").symlink_to(tmp_path)
+    runtime = Path(tempfile.mkdtemp(prefix="run-"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    (runtime / f"clearance-{os.getuid()}").symlink_to(tmp_path)
     meeting = Rendezvous.of(tmp_path / ("d" * 60) / ("e" * 60))
     with pytest.raises(IndexUnavailableError, match="not a directory of this user"):
         meeting.socket_path()

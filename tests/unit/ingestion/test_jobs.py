@@ -60,6 +60,7 @@ class TroubledSource(ListedSource):
 
     broken: frozenset[str] = frozenset()
     unseen: tuple[str, ...] = ()
+    why: str = "unreadable"
     closed: bool = False
 
     def list_items(self) -> Iterator[SourceItem | SourceFailure]:  # type: ignore[override]
@@ -67,7 +68,7 @@ class TroubledSource(ListedSource):
             raise SourceError("root: it is not there; mount it")
         yield from super().list_items()
         for name in self.unseen:
-            yield SourceFailure(name, "unreadable", "cannot be listed; grant read permission")
+            yield SourceFailure(name, self.why, "cannot be listed; grant read permission")
 
     def fetch(self, item: SourceItem) -> bytes:
         if item.external_id in self.broken:
@@ -176,6 +177,38 @@ def test_an_unlabelled_document_is_refused_and_named(world: Installation) -> Non
     assert report.added == 3
     for who in ("user:ann", "user:bob"):
         assert "Nobody said" not in "".join(world.texts(caller(who), "who may read this"))
+
+
+@pytest.mark.parametrize("code", ["acl_missing", "acl_invalid"])
+def test_a_document_that_no_valid_acl_covers_any_more_is_served_to_nobody(
+    world: Installation, host: InterruptedHost, code: str
+) -> None:
+    """Its former ACL is a permission that nobody states any more."""
+    world.ingest(listed())
+    assert SHELF["a.md"].text in world.texts(caller())
+    if code == "acl_missing":
+        report = world.ingest(listed(SHELF | {"a.md": Shelved(SHELF["a.md"].text, None)}))
+    else:
+        shelf = {name: shelved for name, shelved in SHELF.items() if name != "a.md"}
+        report = world.ingest(troubled(shelf, unseen=("a.md",), why=code))
+    assert [(f.external_id, f.code) for f in report.failures] == [("a.md", code)]
+    assert (report.closed, report.deleted) == (1, 0)
+    assert SHELF["a.md"].text not in world.texts(caller())
+    assert_consistent(world, host)
+    assert counts(world.ingest(listed())) == {"listed": 3, "added": 1, "unchanged": 2}
+    assert SHELF["a.md"].text in world.texts(caller())
+
+
+def test_a_place_that_changed_is_picked_up_without_a_new_version(world: Installation) -> None:
+    class Moved(ListedSource):
+        def list_items(self) -> Iterator[SourceItem]:
+            for item in super().list_items():
+                yield replace(item, uri=f"https://new.example/{item.external_id}")
+
+    world.ingest(listed())
+    assert counts(world.ingest(Moved("wiki", SPECS, SHELF))) == {"listed": 3, "changed": 3}
+    cited = world.ask(caller()).evidence[0].citation
+    assert (cited.uri.split("/")[2], cited.version) == ("new.example", 1)
 
 
 def test_a_file_that_breaks_is_one_failure_and_its_previous_version_stays(
@@ -361,7 +394,7 @@ def test_documents_are_made_anew_when_the_way_of_making_them_changed(
     world: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.ingest(listed())
-    for module in ("ingestion.jobs", "ingestion.mark"):
+    for module in ("ingestion.held", "ingestion.mark"):
         monkeypatch.setattr(f"{module}.PREPARED_BY", "sanitise/next")
     assert counts(world.ingest(listed())) == {"listed": 3, "changed": 3}
     assert counts(world.ingest(listed())) == {"listed": 3, "unchanged": 3}

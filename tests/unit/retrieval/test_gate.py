@@ -1,4 +1,4 @@
-"""The relevance gate: the best must reach the threshold; what stands beside it, six tenths of it."""
+"""The relevance gate: the best must reach the threshold; what stands beside it, a share."""
 
 from __future__ import annotations
 
