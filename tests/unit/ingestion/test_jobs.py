@@ -194,7 +194,7 @@ def test_a_document_that_no_valid_acl_covers_any_more_is_served_to_nobody(
     assert [(f.external_id, f.code) for f in report.failures] == [("a.md", code)]
     assert (report.closed, report.deleted) == (1, 0)
     assert SHELF["a.md"].text not in world.texts(caller())
-    assert_consistent(world, host)
+    assert_consistent(world, host.memory)
     assert counts(world.ingest(listed())) == {"listed": 3, "added": 1, "unchanged": 2}
     assert SHELF["a.md"].text in world.texts(caller())
 
