@@ -125,13 +125,14 @@ def _reasons_title(retrievals: pd.DataFrame, table: pd.DataFrame) -> str:
 
 
 def relevance(retrievals: pd.DataFrame, *, threshold: float) -> Any:
-    """How sure the best evidence of each answer was, beside the queries that got none."""
+    """How sure the best candidate of each query was, and on which side of the threshold it fell."""
     if retrievals.empty:
         return note(_NO_RECORDS)
     alt = altair()
     table = relevance_distribution(retrievals).assign(words=lambda t: t["status"].map(STATUS_WORDS))
-    known, unknown = table.dropna(subset=["low"]), int(table["count"][table["low"].isna()].sum())
-    sure = retrievals["best_relevance"].dropna()
+    known = table.dropna(subset=["low"])
+    answered = retrievals[retrievals["evidence"] > 0]["best_relevance"].dropna()
+    silent_queries = len(retrievals) - int((retrievals["evidence"] > 0).sum())
     bars = (
         alt.Chart(known)
         .mark_bar(stroke=CARD, strokeWidth=1.5)
@@ -140,26 +141,27 @@ def relevance(retrievals: pd.DataFrame, *, threshold: float) -> Any:
                 "low:Q",
                 bin=alt.Bin(binned=True, step=0.05),
                 scale=alt.Scale(domain=[0, 1]),
-                title="relevance of the best evidence (probability)",
+                title="relevance of the best candidate (probability)",
                 axis=alt.Axis(format=".1f", values=[n / 10 for n in range(11)], grid=False),
             ),
             x2="high:Q",
-            y=alt.Y("count:Q", title="answers", axis=alt.Axis(tickCount=5, tickMinStep=1)),
+            y=alt.Y("count:Q", title="queries", axis=alt.Axis(tickCount=5, tickMinStep=1)),
             color=_status_colour(known),
         )
     )
-    marks = pandas().DataFrame({"at": [threshold], "words": [f"no evidence: {unknown:,} queries"]})
+    said = f"no evidence: {silent_queries:,} queries"
+    marks = pandas().DataFrame({"at": [threshold], "words": [said]})
     rule = alt.Chart(marks).mark_rule(color=INK, strokeDash=[4, 4]).encode(x="at:Q")
     words = (
         alt.Chart(marks)
         .mark_text(align="right", dx=-10, color=INK, fontSize=12.5)
         .encode(x="at:Q", y=alt.value(14), text="words:N")
     )
-    strong = float((sure >= 0.8).mean()) if len(sure) else 0.0  # noqa: PLR2004 - said in the title
+    strong = float((answered >= 0.8).mean()) if len(answered) else 0.0  # noqa: PLR2004 - in the title
     title = (
         f"{percent(strong)} of answers rest on evidence at least 80% likely to bear on the question"
     )
-    subtitle = f"Best relevance of {len(sure):,} answers, in steps of 0.05 · dashed: the threshold"
+    subtitle = f"{len(retrievals):,} queries, in steps of 0.05 · dashed: the threshold"
     shade = pandas().DataFrame({"from": [0.0], "to": [threshold]})
     silent = alt.Chart(shade).mark_rect(color=NONE, opacity=0.12).encode(x="from:Q", x2="to:Q")
     chart = (silent + bars + rule + words).properties(height=220)

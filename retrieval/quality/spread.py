@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def relevance_distribution(retrievals: pd.DataFrame, *, bins: int = 20) -> pd.DataFrame:
     """How sure the best evidence was: queries by status and best relevance, in equal bins.
 
-    Relevance is the calibrated probability that a piece bears on the question. Where nothing
-    reached the threshold none is recorded; those queries stand in one row with NaN for both ends.
+    Relevance is the calibrated probability that a piece bears on the question, of the best
+    candidate whether it was served or not. Where there was no candidate at all none is recorded;
+    those queries stand in one row with NaN for both ends.
 
     Returns:
         Columns ``status``, ``low`` and ``high`` (ends of the bin; the last includes 1), ``count``.

@@ -167,7 +167,9 @@ def _export(context: IngestContext, directory: Path) -> int:
         .join(AclRow, (AclRow.tenant == ChunkRow.tenant) & (AclRow.id == ChunkRow.acl_id))
         .join(
             EmbeddingRow,
-            (EmbeddingRow.tenant == ChunkRow.tenant) & (EmbeddingRow.sha == ChunkRow.embedded_sha),
+            (EmbeddingRow.tenant == ChunkRow.tenant)
+            & (EmbeddingRow.fingerprint == context.embedder.fingerprint)
+            & (EmbeddingRow.sha == ChunkRow.embedded_sha),
         )
         .order_by(ChunkRow.id)
     )
