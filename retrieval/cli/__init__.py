@@ -8,6 +8,6 @@ that ``--help`` and small commands start at once.
 
 def main() -> None:
     """Run the command line (the ``clearance`` script)."""
-    from retrieval.cli.app import app  # noqa: PLC0415 - importing the package stays free
+    from retrieval.cli.app import app
 
     app()
