@@ -3,16 +3,16 @@
 
 FROM python:3.11-slim AS build
 
-# torch's own index has wheels without CUDA, which are smaller by gigabytes. The version stays the
-# pinned one; pip prefers the local build of it.
+# torch's own index has wheels without CUDA, which are smaller by gigabytes: give it with
+# --build-arg TORCH_INDEX=URL. The version stays the pinned one; pip prefers the local build of it.
 ARG TORCH_INDEX=
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/clearance && /opt/clearance/bin/pip install --upgrade pip
 WORKDIR /src
 COPY . .
-RUN /opt/clearance/bin/pip install --constraint constraints.txt --extra-index-url "$TORCH_INDEX" \
-    '.[postgres]'
+RUN /opt/clearance/bin/pip install --constraint constraints.txt \
+    ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} '.[postgres]'
 # From outside the sources, so that what was installed is what runs.
 WORKDIR /
 RUN /opt/clearance/bin/python -m ingestion.embedding.export --model-dir /opt/clearance/models
