@@ -385,8 +385,16 @@ ANSWER: Final = (
         "the confirmation looks at the view alone",
         "a busy administrator of hidden ACLs shows in everybody's answers",
         PIPELINE,
+        "    if not same_generation or now.scope.acl_ids != before.scope.acl_ids:\n",
+        "    if not same_generation or now.scope != before.scope:\n",
+        RACES,
+    ),
+    Mutant(
+        "the confirmation of the content",
+        "what was deleted after it was read is served all the same",
+        PIPELINE,
         "    same_content = now.view.digest == before.view.digest\n",
-        "    same_content = now.content_version == before.content_version\n",
+        "    same_content = True\n",
         RACES,
     ),
     Mutant(
