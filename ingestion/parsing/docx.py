@@ -89,7 +89,9 @@ def _check_package(content: bytes, limits: ParseLimits) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             parts = package.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+    # Besides BadZipFile, hostile bytes raise ValueError (an offset before the file's start) and
+    # NotImplementedError (a version of the format that zipfile does not know).
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise ParseError(
             "content: not a readable DOCX (damaged or truncated package); save it again",
             code=ParseErrorCode.MALFORMED,

@@ -7,13 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from retrieval.cli.app import app
-from retrieval.cli.durations import parse_duration, spoken
-from retrieval.cli.output import one_line, printable
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 
@@ -389,29 +385,3 @@ def test_db_upgrade_can_be_repeated(run: Run) -> None:
     first, second = shown(run, "db", "upgrade"), shown(run, "db", "upgrade")
     assert (first["from"], first["changed"]) == (None, True)
     assert (second["from"], second["changed"]) == (first["to"], False)
-
-
-@given(st.text())
-def test_nothing_printable_is_a_terminal_control(text: str) -> None:
-    assert all(char.isprintable() or char in "\n\t" for char in printable(text))
-    assert one_line(text).isprintable()
-
-
-@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
-def test_plain_text_is_printed_as_it_is(text: str) -> None:
-    assert printable(text) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds", "said"),
-    [
-        ("90s", 90, "1 min"),
-        ("30m", 1_800, "30 min"),
-        ("12h", 43_200, "12 h"),
-        ("7d", 604_800, "7 d"),
-        ("2w", 1_209_600, "14 d"),
-    ],
-)
-def test_durations_are_read_and_said(text: str, seconds: int, said: str) -> None:
-    assert parse_duration(text) == seconds
-    assert spoken(seconds) == said
