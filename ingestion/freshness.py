@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import func, select
 
@@ -56,21 +56,39 @@ def age_seconds(then: datetime, now: datetime) -> int:
     return max(0, int((now - then).total_seconds()))
 
 
-def source_state(
-    *,
-    last_attempt_at: datetime | None,
-    last_success_at: datetime | None,
-    max_age_seconds: int | None,
-    now: datetime,
-) -> FreshnessState:
-    """The state of a source from what its runs left behind."""
-    if last_success_at is None:
+class Tracked(Protocol):
+    """What a source's runs left behind: of a row of the catalogue, or of a copy of some columns."""
+
+    @property
+    def last_success_at(self) -> datetime | None:
+        """When a run last completed."""
+
+    @property
+    def last_error(self) -> str | None:
+        """How the last run that ended failed; None if it did not."""
+
+    @property
+    def max_age_seconds(self) -> int | None:
+        """The source's SLA."""
+
+
+def source_age(source: Tracked, now: datetime) -> int | None:
+    """Seconds since a run last completed; None if none ever did."""
+    return None if source.last_success_at is None else age_seconds(source.last_success_at, now)
+
+
+def source_state(source: Tracked, now: datetime) -> FreshnessState:
+    """The state of a source from what its runs left behind.
+
+    A run clears ``last_error`` when it completes and sets it when it fails, so a run that is under
+    way, or died, leaves the state as it was.
+    """
+    age = source_age(source, now)
+    if age is None:
         return FreshnessState.UNKNOWN
-    if max_age_seconds is not None and age_seconds(last_success_at, now) > max_age_seconds:
+    if source.max_age_seconds is not None and age > source.max_age_seconds:
         return FreshnessState.STALE
-    if last_attempt_at is not None and last_attempt_at > last_success_at:
-        return FreshnessState.FAILING
-    return FreshnessState.FRESH
+    return FreshnessState.FRESH if source.last_error is None else FreshnessState.FAILING
 
 
 def describe(row: SourceRow, now: datetime, *, documents: int = 0) -> SourceFreshness:
@@ -78,16 +96,11 @@ def describe(row: SourceRow, now: datetime, *, documents: int = 0) -> SourceFres
     return SourceFreshness(
         name=row.name,
         kind=row.kind,
-        state=source_state(
-            last_attempt_at=row.last_attempt_at if row.last_error else None,
-            last_success_at=row.last_success_at,
-            max_age_seconds=row.max_age_seconds,
-            now=now,
-        ),
+        state=source_state(row, now),
         last_attempt_at=row.last_attempt_at,
         last_success_at=row.last_success_at,
         last_error=row.last_error,
-        age_seconds=None if row.last_success_at is None else age_seconds(row.last_success_at, now),
+        age_seconds=source_age(row, now),
         max_age_seconds=row.max_age_seconds,
         on_stale=row.on_stale,
         documents=documents,

@@ -47,12 +47,7 @@ def date(
 ) -> Dated:
     """The freshness of a place, by its source's standard and the query's, whichever is stricter."""
     source = sources[place.source]
-    state = source_state(
-        last_attempt_at=source.last_attempt_at if source.last_error else None,
-        last_success_at=source.last_success_at,
-        max_age_seconds=source.max_age_seconds,
-        now=now,
-    )
+    state = source_state(source, now)
     limits = [limit for limit in (source.max_age_seconds, max_age) if limit is not None]
     allowed = min(limits, default=None)
     age = age_seconds(place.checked_at, now)

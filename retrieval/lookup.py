@@ -16,7 +16,7 @@ from ingestion.catalog import (
     source_states,
     visible_documents,
 )
-from ingestion.freshness import age_seconds, source_state
+from ingestion.freshness import source_age, source_state
 from retrieval.assemble import best_place, date, trust, trust_shape
 from retrieval.compose import Piece, evidence_of
 from retrieval.evidence import EvidenceResponse, Neighbour, SourcesResponse, SourceStatus
@@ -81,17 +81,10 @@ def list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> Source
         sources=[
             SourceStatus(
                 name=name,
-                state=source_state(
-                    last_attempt_at=state.last_attempt_at if state.last_error else None,
-                    last_success_at=state.last_success_at,
-                    max_age_seconds=state.max_age_seconds,
-                    now=now,
-                ).value,
+                state=source_state(state, now).value,
                 last_success_at=state.last_success_at,
                 last_attempt_at=state.last_attempt_at,
-                age_seconds=None
-                if state.last_success_at is None
-                else age_seconds(state.last_success_at, now),
+                age_seconds=source_age(state, now),
                 max_age_seconds=state.max_age_seconds,
                 documents=counts[name],
             )

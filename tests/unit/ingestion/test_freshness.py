@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.catalog import SourceState
 from ingestion.errors import SourceError
 from ingestion.freshness import (
     FreshnessState,
@@ -54,12 +55,15 @@ class ClosedSource(ListedSource):
 def test_the_state_of_a_source_follows_its_runs(
     attempt: int | None, success: int | None, max_age: int | None, state: FreshnessState
 ) -> None:
-    assert state is source_state(
+    source = SourceState(
+        name="wiki",
+        max_age_seconds=None if max_age is None else max_age * 3600,
+        on_stale="flag",
         last_attempt_at=None if attempt is None else NOON - attempt * HOUR,
         last_success_at=None if success is None else NOON - success * HOUR,
-        max_age_seconds=None if max_age is None else max_age * 3600,
-        now=NOON,
+        last_error=None if attempt is None else "source_unreadable: it is not there",
     )
+    assert state is source_state(source, NOON)
 
 
 @given(then=st.datetimes(), now=st.datetimes())
@@ -71,10 +75,8 @@ def test_an_age_is_never_negative_and_counts_whole_seconds(then: datetime, now: 
 
 def test_a_clock_that_went_backwards_makes_nothing_stale() -> None:
     assert age_seconds(NOON + HOUR, NOON) == 0
-    state = source_state(
-        last_attempt_at=None, last_success_at=NOON + HOUR, max_age_seconds=1, now=NOON
-    )
-    assert state is FRESH
+    ahead = SourceState("wiki", 1, "flag", None, NOON + HOUR, None)
+    assert source_state(ahead, NOON) is FRESH
 
 
 def _run(world: Installation, source: ListedSource, *, max_age_seconds: int | None = None) -> None:
