@@ -31,7 +31,7 @@ from sqlalchemy.types import TypeDecorator
 from acl.errors import TenantGuardError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.engine import Dialect
     from sqlalchemy.orm import UOWTransaction
@@ -164,6 +164,12 @@ def _sqlite_engine(url: str, *, writable: bool) -> Engine:
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
     return engine
+
+
+def batches(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """``ids`` in runs short enough for one ``IN`` of any backend, in their order."""
+    for first in range(0, len(ids), size):
+        yield ids[first : first + size]
 
 
 class Database:

@@ -9,6 +9,7 @@ from sqlalchemy import String, and_, bindparam, select
 
 from acl.digest import view_digest
 from acl.models import AclRow
+from acl.orm import batches
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -31,8 +32,7 @@ def view_of(session: Session, scope: AccessScope, *, secret: bytes) -> View:
     """The view of ``scope`` at this session's moment. Empty ACLs leave no trace in it."""
     pairs: list[tuple[str, bytes]] = []
     live = 0
-    for first in range(0, len(scope.sorted_ids), _BATCH):
-        ids = scope.sorted_ids[first : first + _BATCH]
+    for ids in batches(scope.sorted_ids, _BATCH):
         rows = session.execute(
             select(AclRow.id, AclRow.content_hash, AclRow.live_chunks).where(
                 AclRow.tenant == scope.tenant, AclRow.id.in_(ids), AclRow.live_chunks > 0

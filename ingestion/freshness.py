@@ -60,6 +60,10 @@ class Tracked(Protocol):
     """What a source's runs left behind: of a row of the catalogue, or of a copy of some columns."""
 
     @property
+    def last_attempt_at(self) -> datetime | None:
+        """When a run last began."""
+
+    @property
     def last_success_at(self) -> datetime | None:
         """When a run last completed."""
 
@@ -88,7 +92,9 @@ def source_state(source: Tracked, now: datetime) -> FreshnessState:
         return FreshnessState.UNKNOWN
     if source.max_age_seconds is not None and age > source.max_age_seconds:
         return FreshnessState.STALE
-    return FreshnessState.FRESH if source.last_error is None else FreshnessState.FAILING
+    attempt, success = source.last_attempt_at, source.last_success_at
+    failed = source.last_error and attempt and success and attempt > success
+    return FreshnessState.FAILING if failed else FreshnessState.FRESH
 
 
 def describe(row: SourceRow, now: datetime, *, documents: int = 0) -> SourceFreshness:

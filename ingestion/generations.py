@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from acl.models import AclRow, Tenant
+from acl.orm import batches
 from ingestion.active import current_generation, require_embedder, require_generation
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Point
@@ -26,10 +27,10 @@ from ingestion.models import (
     OccurrenceRow,
     VersionRow,
 )
-from ingestion.occurrences import occurrence_values, row_hash, sources_of
 from ingestion.plan import chunk_id
 from ingestion.prepare import PREPARED_BY, Prepared, cut, unpack
 from ingestion.recovery import recover
+from ingestion.rows import occurrence_values, row_hash, sources_of
 from ingestion.vectors import vectors_for
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from ingestion.prepare import PreparedChunk
 
 _DOCUMENTS = 32
-_IDS = 500
 
 
 def active_generation(context: IngestContext) -> str:
@@ -235,13 +235,13 @@ def _build(context: IngestContext, tenant: str, generation: str, documents: list
 def _held(session: Session, tenant: str, generation: str, ids: list[str]) -> set[str]:
     """Those of ``ids`` that an earlier batch has written already."""
     held: set[str] = set()
-    for first in range(0, len(ids), _IDS):
+    for some in batches(ids):
         held.update(
             session.scalars(
                 select(ChunkRow.id).where(
                     ChunkRow.tenant == tenant,
                     ChunkRow.generation == generation,
-                    ChunkRow.id.in_(ids[first : first + _IDS]),
+                    ChunkRow.id.in_(some),
                 )
             )
         )

@@ -15,6 +15,7 @@ from sqlalchemy import insert, update
 
 from acl.digest import keyed_id
 from acl.directory import ensure_tenant
+from acl.orm import batches
 from ingestion.acl_stamp import drop_unused_acls, stamp, store_acls
 from ingestion.documents import RawDocument, SourceFailure, SourceItem
 from ingestion.errors import IngestionError
@@ -45,7 +46,6 @@ OPTIMISE_AFTER = 2_000
 CLOSING = frozenset({"acl_missing", "acl_invalid"})
 SHRINK_FLOOR = 20
 SHRINK_SHARE = 0.5
-_IDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,11 +295,11 @@ class _Work:
             return
         now = self._context.clock()
         with exclusive(self._context.lock_path), self._context.database.write(tenant) as session:
-            for first in range(0, len(ids), _IDS):
+            for some in batches(ids):
                 session.execute(
                     update(DocumentRow)
                     .where(DocumentRow.tenant == tenant)
-                    .where(DocumentRow.id.in_(ids[first : first + _IDS]))
+                    .where(DocumentRow.id.in_(some))
                     .values(checked_at=now)
                     .execution_options(synchronize_session=False)
                 )

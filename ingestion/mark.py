@@ -10,9 +10,10 @@ from sqlalchemy import delete, insert, select, update
 
 from acl import digest
 from acl.models import AclRow, Tenant
+from acl.orm import batches
 from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow, VersionRow
-from ingestion.occurrences import occurrence_values, row_hash
 from ingestion.prepare import PREPARED_BY, pack
+from ingestion.rows import occurrence_values, row_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from ingestion.plan import Upsert
     from ingestion.writer import Batch
-
-_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +90,9 @@ def mark(
 
 
 def _documents(session: Session, tenant: str, ids: Sequence[str]) -> Iterable[DocumentRow]:
-    for first in range(0, len(ids), _BATCH):
+    for some in batches(ids):
         yield from session.scalars(
-            select(DocumentRow).where(
-                DocumentRow.tenant == tenant, DocumentRow.id.in_(ids[first : first + _BATCH])
-            )
+            select(DocumentRow).where(DocumentRow.tenant == tenant, DocumentRow.id.in_(some))
         )
 
 
@@ -104,11 +101,11 @@ def _take_occurrences(
 ) -> list[OccurrenceRow]:
     """Remove and return every occurrence of the documents."""
     taken: list[OccurrenceRow] = []
-    for first in range(0, len(documents), _BATCH):
+    for some in batches(documents):
         where = (
             OccurrenceRow.tenant == tenant,
             OccurrenceRow.generation == generation,
-            OccurrenceRow.document_id.in_(documents[first : first + _BATCH]),
+            OccurrenceRow.document_id.in_(some),
         )
         taken.extend(session.scalars(select(OccurrenceRow).where(*where)))
         session.execute(
@@ -124,12 +121,12 @@ def _acls_of(
 ) -> dict[str, str]:
     ids = sorted(chunks)
     found: dict[str, str] = {}
-    for first in range(0, len(ids), _BATCH):
+    for some in batches(ids):
         rows = session.execute(
             select(ChunkRow.id, ChunkRow.acl_id).where(
                 ChunkRow.tenant == tenant,
                 ChunkRow.generation == generation,
-                ChunkRow.id.in_(ids[first : first + _BATCH]),
+                ChunkRow.id.in_(some),
             )
         )
         found.update((ident, acl_id) for ident, acl_id in rows)
@@ -197,8 +194,7 @@ def _settle_chunks(
     occurring: set[str] = set()
     counts: dict[str, int] = defaultdict(int)
     orphans: set[str] = set()
-    for first in range(0, len(touched), _BATCH):
-        ids = touched[first : first + _BATCH]
+    for ids in batches(touched):
         where = (ChunkRow.tenant == tenant, ChunkRow.generation == generation)
         occurring.update(
             session.scalars(

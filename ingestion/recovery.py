@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, text
 
+from acl.orm import batches
 from ingestion.models import ChunkRow, ChunkState
 
 if TYPE_CHECKING:
     from ingestion.context import IngestContext
-
-_BATCH = 500
 
 
 def recover(context: IngestContext) -> int:
@@ -42,12 +41,12 @@ def remove(context: IngestContext, tenant: str, generation: str, ids: list[str])
         return
     context.index(generation).delete(ids)
     with context.database.write(tenant) as session:
-        for first in range(0, len(ids), _BATCH):
+        for some in batches(ids):
             session.execute(
                 delete(ChunkRow).where(
                     ChunkRow.tenant == tenant,
                     ChunkRow.generation == generation,
-                    ChunkRow.id.in_(ids[first : first + _BATCH]),
+                    ChunkRow.id.in_(some),
                     ChunkRow.state != ChunkState.LIVE.value,
                 )
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import insert, select
 
+from acl.orm import batches
 from ingestion.lock import exclusive
 from ingestion.models import EmbeddingRow
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from ingestion.context import IngestContext
     from ingestion.prepare import PreparedChunk
-
-_BATCH = 500
 
 
 def vectors_for(
@@ -42,12 +41,12 @@ def vectors_for(
     vectors: dict[str, NDArray[np.float32]] = {}
     shas = sorted(texts)
     with context.database.read(tenant) as session:
-        for first in range(0, len(shas), _BATCH):
+        for some in batches(shas):
             rows = session.execute(
                 select(EmbeddingRow.sha, EmbeddingRow.vector).where(
                     EmbeddingRow.tenant == tenant,
                     EmbeddingRow.fingerprint == fingerprint,
-                    EmbeddingRow.sha.in_(shas[first : first + _BATCH]),
+                    EmbeddingRow.sha.in_(some),
                 )
             )
             vectors.update((sha, np.frombuffer(vector, np.float32)) for sha, vector in rows)

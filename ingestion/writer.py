@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, select
 
+from acl.orm import batches
 from ingestion.generations import active_generation
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Point
 from ingestion.lock import exclusive
 from ingestion.mark import mark
 from ingestion.models import ChunkRow, ChunkState
-from ingestion.occurrences import sources_of
 from ingestion.recovery import recover, remove
+from ingestion.rows import sources_of
 from ingestion.vectors import vectors_for
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from ingestion.context import IngestContext
     from ingestion.plan import Upsert
     from ingestion.prepare import PreparedChunk
-
-_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +116,13 @@ def _known(
     """Chunks already live, with the sources they occur in."""
     known: set[str] = set()
     with context.database.read(tenant) as session:
-        for first in range(0, len(ids), _BATCH):
+        for some in batches(ids):
             known.update(
                 session.scalars(
                     select(ChunkRow.id).where(
                         ChunkRow.tenant == tenant,
                         ChunkRow.generation == generation,
-                        ChunkRow.id.in_(ids[first : first + _BATCH]),
+                        ChunkRow.id.in_(some),
                         ChunkRow.state == ChunkState.LIVE.value,
                     )
                 )

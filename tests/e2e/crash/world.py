@@ -12,7 +12,7 @@ from sqlalchemy import select
 from acl.models import AclRow, Installation
 from acl.orm import Database, utc_now
 from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow, VersionRow
-from ingestion.occurrences import row_hash
+from ingestion.rows import row_hash
 from retrieval.runtime import Runtime
 from retrieval.schema import upgrade
 from retrieval.settings import Settings

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from acl.orm import batches
 from ingestion.models import DocumentRow, OccurrenceRow
 from ingestion.plan import occurrence_hash
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from ingestion.prepare import PreparedChunk
-
-
-_BATCH = 500
 
 
 def occurrence_values(
@@ -65,7 +63,7 @@ def sources_of(
 ) -> dict[str, tuple[str, ...]]:
     """The sources each chunk occurs in, sorted; a chunk that occurs nowhere is absent."""
     found: dict[str, set[str]] = {}
-    for first in range(0, len(ids), _BATCH):
+    for some in batches(ids):
         rows = session.execute(
             select(OccurrenceRow.chunk_id, DocumentRow.source)
             .join(
@@ -76,7 +74,7 @@ def sources_of(
             .where(
                 OccurrenceRow.tenant == tenant,
                 OccurrenceRow.generation == generation,
-                OccurrenceRow.chunk_id.in_(ids[first : first + _BATCH]),
+                OccurrenceRow.chunk_id.in_(some),
             )
             .distinct()
         )
