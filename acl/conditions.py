@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TENANT = "tenant"
 ACL = "acl"
+SOURCE = "source"
 RESERVED_FIELDS = frozenset({TENANT, ACL})
 
 
@@ -70,6 +71,9 @@ def caller_filter(fields: Mapping[str, tuple[str, ...]]) -> tuple[AnyOf, ...]:
 def under(scope: AccessScope, own: tuple[AnyOf, ...] = ()) -> AllOf:
     """The condition every index call carries: the scope first, then the caller's own filter.
 
+    A token narrowed to sources makes them part of the scope, so that the statistics of the words
+    are taken over these alone; the caller's own filter can only narrow further.
+
     Raises:
         InvalidConditionError: ``own`` names a reserved field (a second lock on the same door), or
             the scope is empty, in which case the index must not be asked at all.
@@ -78,4 +82,7 @@ def under(scope: AccessScope, own: tuple[AnyOf, ...] = ()) -> AllOf:
         raise InvalidConditionError("scope: it is empty; answer without asking the index")
     if any(condition.field in RESERVED_FIELDS for condition in own):
         raise InvalidConditionError("filters: tenant and acl are set by the scope alone")
-    return AllOf((AnyOf(TENANT, (scope.tenant,)), AnyOf(ACL, scope.sorted_ids), *own))
+    conditions = [AnyOf(TENANT, (scope.tenant,)), AnyOf(ACL, scope.sorted_ids)]
+    if scope.sources is not None:
+        conditions.append(AnyOf(SOURCE, tuple(sorted(scope.sources))))
+    return AllOf((*conditions, *own))

@@ -1,9 +1,9 @@
 """Keyed ids, the content hash of an ACL, and the view digest.
 
-An ACL's content hash is a multiset hash: the sum, modulo 2**256, of a keyed hash of each
-occurrence it guards (AdHash, after Bellare and Micciancio, 1997). Adding or removing one
-occurrence is one addition, in any order, so it is maintained inside the transaction that changes
-the content. The view digest is a keyed hash over the visible, non-empty (ACL, content hash) pairs:
+A content hash is a multiset hash: the sum, modulo 2**256, of a keyed hash of each occurrence an ACL
+guards of a source (AdHash, after Bellare and Micciancio, 1997). Adding or removing one occurrence
+is one addition, in any order, so it is maintained inside the transaction that changes
+the content. The view digest is a keyed hash over what is visible and not empty, ACL by source:
 it commits to what a caller can see and to nothing else, so a hidden document never moves it.
 """
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MODULUS = 1 << 256
+MODULUS = 1 << 256
 EMPTY = bytes(32)
 
 
@@ -39,25 +39,27 @@ def keyed_id(secret: bytes, purpose: str, *parts: str | bytes | int) -> str:
 def add(content_hash: bytes, item: bytes) -> bytes:
     """The content hash with one more occurrence (its keyed hash, 32 bytes)."""
     total = int.from_bytes(content_hash, "big") + int.from_bytes(item, "big")
-    return (total % _MODULUS).to_bytes(32, "big")
+    return (total % MODULUS).to_bytes(32, "big")
 
 
 def remove(content_hash: bytes, item: bytes) -> bytes:
     """The content hash with one occurrence fewer."""
     total = int.from_bytes(content_hash, "big") - int.from_bytes(item, "big")
-    return (total % _MODULUS).to_bytes(32, "big")
+    return (total % MODULUS).to_bytes(32, "big")
 
 
-def view_digest(secret: bytes, tenant: str, visible: Iterable[tuple[str, bytes]]) -> str:
+def view_digest(secret: bytes, tenant: str, visible: Iterable[tuple[str, str, bytes]]) -> str:
     """The digest of a view.
 
     Args:
         secret: the installation's secret.
         tenant: the caller's tenant.
-        visible: (ACL id, content hash) of every visible ACL that guards anything; empty ACLs must
-            be left out, because a caller cannot see that they exist.
+        visible: (ACL id, source, content hash) of everything visible that is not empty; what is
+            empty must be left out, because a caller cannot see that it exists.
     """
     state = hmac.new(secret, f"view\0{tenant}\0".encode(), hashlib.sha256)
-    for acl_id, content_hash in sorted(visible):
-        state.update(acl_id.encode() + b"\0" + content_hash)
+    for acl_id, source, content_hash in sorted(visible):
+        # Lengths first, so that no two lists of names read alike.
+        names = f"{len(acl_id)}:{acl_id}{len(source)}:{source}"
+        state.update(names.encode() + content_hash)
     return state.hexdigest()

@@ -54,7 +54,8 @@ def create_key(
 ) -> NewKey:
     """Make a key that speaks for ``subject`` (through ``actor``, if an agent holds it)."""
     scopes = frozenset(api_scopes)
-    Caller(tenant, subject, actor, scopes)  # refuses a group or 'everyone' as an identity
+    actors = () if actor is None else (actor,)
+    Caller(tenant, subject, actors, scopes)  # refuses a group or 'everyone' as an identity
     key_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
     session.add(
         ApiKeyRow(
@@ -111,6 +112,6 @@ def authenticate(database: Database, token: str, *, now: datetime) -> Caller:
         return Caller(
             tenant=row.tenant,
             subject=Principal.parse(row.subject),
-            actor=None if row.actor is None else Principal.parse(row.actor),
+            actors=() if row.actor is None else (Principal.parse(row.actor),),
             api_scopes=frozenset(ApiScope(s) for s in row.api_scopes.split()),
         )

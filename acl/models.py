@@ -1,7 +1,7 @@
 """Tables of the access-control package.
 
-``acl.live_chunks`` and ``acl.content_hash`` describe what an ACL currently guards; the ingestion
-package maintains them in the transaction that changes the content (see :mod:`acl.digest`).
+``acl.live_chunks`` and ``acl_content`` describe what an ACL currently guards; the ingestion package
+maintains them in the transaction that changes the content (see :mod:`acl.digest`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,16 @@ class Tenant(Base):
 
 
 class PrincipalRow(TenantScoped, Base):
-    """A known principal. One not here, or disabled, sees nothing: not even under everyone."""
+    """A known principal. One not here, or disabled, sees nothing: not even under everyone.
+
+    ``managed_by`` names the directory that synchronises it, if one does; the same of memberships.
+    """
 
     __tablename__ = "principal"
 
     principal: Mapped[str] = mapped_column(primary_key=True)
     enabled: Mapped[bool] = mapped_column(default=True)
+    managed_by: Mapped[str | None]
     created_at: Mapped[datetime]
 
 
@@ -54,6 +58,7 @@ class MembershipRow(TenantScoped, Base):
 
     member: Mapped[str] = mapped_column(primary_key=True)
     grp: Mapped[str] = mapped_column(primary_key=True)
+    managed_by: Mapped[str | None]
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "member"], ["principal.tenant", "principal.principal"]),
@@ -73,7 +78,6 @@ class AclRow(TenantScoped, Base):
     inherit: Mapped[bool] = mapped_column(default=True)
     managed_by: Mapped[str | None]
     live_chunks: Mapped[int] = mapped_column(default=0)
-    content_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=EMPTY)
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "parent_id"], ["acl.tenant", "acl.id"]),
@@ -100,6 +104,52 @@ class AclEntryRow(TenantScoped, Base):
     )
 
 
+class AclPurposeRow(TenantScoped, Base):
+    """A purpose an ACL allows. An ACL with any refuses tokens issued for another purpose."""
+
+    __tablename__ = "acl_purpose"
+
+    acl_id: Mapped[str] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(primary_key=True)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "acl_id"], ["acl.tenant", "acl.id"], ondelete="CASCADE"),
+    )
+
+
+class AclContentRow(TenantScoped, Base):
+    """What an ACL guards of one source: how many occurrences, and their multiset hash.
+
+    By source, because a token may be narrowed to some; without a row where there is nothing.
+    """
+
+    __tablename__ = "acl_content"
+
+    acl_id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    occurrences: Mapped[int]
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary(32), default=EMPTY)
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "acl_id"], ["acl.tenant", "acl.id"], ondelete="CASCADE"),
+        CheckConstraint("occurrences > 0", name="ck_acl_content_occurrences"),
+    )
+
+
+class AclSyncRow(TenantScoped, Base):
+    """How current the ACLs are that ``name`` (an ACL's ``managed_by``) keeps.
+
+    From ``closes_at`` on they admit nobody, until whoever keeps them has confirmed them again.
+    """
+
+    __tablename__ = "acl_sync"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    max_age_seconds: Mapped[int]
+    checked_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime]
+
+
 class ApiKeyRow(TenantScoped, Base):
     """An API key: its public prefix, the hash of its secret, and whom it speaks for."""
 
@@ -110,9 +160,12 @@ class ApiKeyRow(TenantScoped, Base):
     subject: Mapped[str]
     actor: Mapped[str | None]
     api_scopes: Mapped[str]
+    narrowing: Mapped[str] = mapped_column(default="{}", server_default="{}")
     label: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    replaces: Mapped[str | None]
 
     __table_args__ = (Index("uq_api_key_key_id", "key_id", unique=True),)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import String, and_, bindparam, select
 
 from acl.digest import view_digest
-from acl.models import AclRow
+from acl.models import AclContentRow
 from acl.orm import batches
 
 if TYPE_CHECKING:
@@ -22,26 +22,33 @@ _BATCH = 5_000  # below every backend's limit of bound parameters
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The digest of what a scope covers, and the number of live chunks behind it."""
+    """The digest of what a scope covers, and how many places in documents that is.
+
+    Chunks are at most as many: each stands in one place or more.
+    """
 
     digest: str
-    live_chunks: int
+    occurrences: int
 
 
 def view_of(session: Session, scope: AccessScope, *, secret: bytes) -> View:
     """The view of ``scope`` at this session's moment. Empty ACLs leave no trace in it."""
-    pairs: list[tuple[str, bytes]] = []
-    live = 0
+    covered: list[tuple[str, str, bytes]] = []
+    occurrences = 0
     for ids in batches(scope.sorted_ids, _BATCH):
         rows = session.execute(
-            select(AclRow.id, AclRow.content_hash, AclRow.live_chunks).where(
-                AclRow.tenant == scope.tenant, AclRow.id.in_(ids), AclRow.live_chunks > 0
-            )
+            select(
+                AclContentRow.acl_id,
+                AclContentRow.source,
+                AclContentRow.content_hash,
+                AclContentRow.occurrences,
+            ).where(AclContentRow.tenant == scope.tenant, AclContentRow.acl_id.in_(ids))
         )
-        for acl_id, content_hash, chunks in rows:
-            pairs.append((acl_id, content_hash))
-            live += chunks
-    return View(view_digest(secret, scope.tenant, pairs), live)
+        for acl_id, source, content_hash, places in rows:
+            if scope.permits(scope.tenant, acl_id, source):
+                covered.append((acl_id, source, content_hash))
+                occurrences += places
+    return View(view_digest(secret, scope.tenant, covered), occurrences)
 
 
 def predicate(
@@ -50,7 +57,8 @@ def predicate(
     """The scope as an SQL predicate, for a statement that is built once and run often.
 
     It holds no scope: running the statement without :func:`bound` values is an error of the
-    database driver, never an unrestricted answer.
+    database driver, never an unrestricted answer. Of which sources is not in it: wherever places in
+    documents are read, ``AccessScope.within`` says so.
     """
     return and_(
         tenant == bindparam("scope_tenant", type_=String),
@@ -67,6 +75,8 @@ def visible(
     scope: AccessScope,
     tenant: InstrumentedAttribute[str],
     acl_id: InstrumentedAttribute[str],
+    source: InstrumentedAttribute[str],
 ) -> ColumnElement[bool]:
-    """The scope as an SQL predicate over a table's tenant and ACL columns, values included."""
-    return and_(tenant == scope.tenant, acl_id.in_(scope.sorted_ids))
+    """The scope as an SQL predicate over a table's columns, values included."""
+    seen = and_(tenant == scope.tenant, acl_id.in_(scope.sorted_ids))
+    return seen if scope.sources is None else and_(seen, source.in_(sorted(scope.sources)))

@@ -118,14 +118,15 @@ def fetch(
         fingerprint: of the embedder whose vectors to bring along.
         sources: if given, only places in these sources count.
     """
+    counted = scope.within(sources)
     values = bound(scope) | {
         "generation": generation,
         "fingerprint": fingerprint,
         "chunks": list(ids),
-        "sources": list(sources or ()),
+        "sources": sorted(counted or ()),
     }
     rows: dict[str, list[Row]] = {}
-    for row in session.execute(_fetch(narrowed=sources is not None), values):
+    for row in session.execute(_fetch(narrowed=counted is not None), values):
         rows.setdefault(row[0], []).append(row)
     return {ident: _stored(places) for ident, places in rows.items()}
 
@@ -280,7 +281,7 @@ def visible_documents(session: Session, scope: AccessScope) -> dict[str, int]:
         select(DocumentRow.source, func.count())
         .where(
             DocumentRow.deleted_at.is_(None),
-            visible(scope, DocumentRow.tenant, DocumentRow.acl_id),
+            visible(scope, DocumentRow.tenant, DocumentRow.acl_id, DocumentRow.source),
         )
         .group_by(DocumentRow.source)
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
+from acl.content import Delta, Guarded, replace_content
 from acl.models import AclRow, Tenant
 from acl.orm import batches
 from ingestion.active import current_generation, require_embedder, require_generation
@@ -271,7 +272,8 @@ def _forget(session: Session, generation: str) -> None:
 
 def _recount(session: Session, tenant: str, generation: str, secret: bytes) -> None:
     counts: dict[str, int] = defaultdict(int)
-    hashes: dict[str, int] = defaultdict(int)
+    occurrences: dict[Guarded, int] = defaultdict(int)
+    hashes: dict[Guarded, int] = defaultdict(int)
     acl_of = {}
     for ident, acl_id in session.execute(
         select(ChunkRow.id, ChunkRow.acl_id).where(
@@ -291,7 +293,11 @@ def _recount(session: Session, tenant: str, generation: str, secret: bytes) -> N
         .execution_options(yield_per=1_000)
     )
     for row, document in pairs:
-        hashes[acl_of[row.chunk_id]] += row_hash(secret, row, document)
+        where = Guarded(acl_of[row.chunk_id], document.source)
+        occurrences[where] += 1
+        hashes[where] += row_hash(secret, row, document)
     for acl in session.scalars(select(AclRow).where(AclRow.tenant == tenant)):
         acl.live_chunks = counts.get(acl.id, 0)
-        acl.content_hash = (hashes.get(acl.id, 0) % (1 << 256)).to_bytes(32, "big")
+    replace_content(
+        session, tenant, {where: Delta(occurrences[where], hashes[where]) for where in hashes}
+    )

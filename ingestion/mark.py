@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select, update
 
-from acl import digest
+from acl.content import Delta, Guarded, change_content
 from acl.models import AclRow, Tenant
 from acl.orm import batches
 from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow, VersionRow
@@ -33,12 +33,21 @@ class Outcome:
     released: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """What happens to one ACL: chunks more or fewer, occurrence hashes added and removed."""
+class _Tally:
+    """What a batch adds to and takes from each ACL, source by source."""
 
-    chunks: int = 0
-    hash_delta: int = 0
+    def __init__(self) -> None:
+        self._counts: dict[Guarded, int] = defaultdict(int)
+        self._hashes: dict[Guarded, int] = defaultdict(int)
+
+    def book(self, where: Guarded, sign: int, value: int) -> None:
+        """One occurrence more (sign 1) or fewer (sign -1), with its hash."""
+        self._counts[where] += sign
+        self._hashes[where] += sign * value
+
+    def deltas(self) -> dict[Guarded, Delta]:
+        """The sum of what was booked."""
+        return {where: Delta(self._counts[where], self._hashes[where]) for where in self._counts}
 
 
 def mark(
@@ -49,10 +58,12 @@ def mark(
     ids = [up.document_id for up in batch.upserts] + list(batch.deletions)
     documents = {row.id: row for row in _documents(session, tenant, ids)}
     removed = _take_occurrences(session, tenant, generation, ids)
-    hashes: dict[str, int] = defaultdict(int)
+    tally = _Tally()
     acl_of = _acls_of(session, tenant, generation, {row.chunk_id for row in removed})
     for row in removed:
-        hashes[acl_of[row.chunk_id]] -= row_hash(secret, row, documents[row.document_id])
+        document = documents[row.document_id]
+        where = Guarded(acl_of[row.chunk_id], document.source)
+        tally.book(where, -1, row_hash(secret, row, document))
     for ident in batch.deletions:
         documents[ident].deleted_at = now
     for up in batch.upserts:
@@ -70,8 +81,9 @@ def mark(
         session.execute(insert(OccurrenceRow), added)
     for values in added:
         row = OccurrenceRow(**values)
-        up_acl = documents[row.document_id].acl_id
-        hashes[up_acl] += row_hash(secret, row, documents[row.document_id])
+        document = documents[row.document_id]
+        where = Guarded(document.acl_id, document.source)
+        tally.book(where, 1, row_hash(secret, row, document))
     counts, orphans, released = _settle_chunks(
         session,
         tenant,
@@ -79,8 +91,9 @@ def mark(
         gained={ident for up in batch.upserts for ident in up.chunk_ids},
         lost={row.chunk_id for row in removed},
     )
-    changes = {acl: _Change(counts.get(acl, 0), hashes.get(acl, 0)) for acl in {*counts, *hashes}}
-    _change_acls(session, tenant, changes)
+    for acl_id, chunks in sorted(counts.items()):
+        session.get_one(AclRow, (tenant, acl_id)).live_chunks += chunks
+    change_content(session, tenant, tally.deltas())
     session.execute(
         update(Tenant)
         .where(Tenant.name == tenant)
@@ -227,13 +240,3 @@ def _settle_chunks(
                 )
         orphans.update(gone)
     return counts, orphans, lost - orphans
-
-
-def _change_acls(session: Session, tenant: str, changes: dict[str, _Change]) -> None:
-    """Bring each ACL's counters up to date; the hash is a sum, so the order does not matter."""
-    for acl_id, change in sorted(changes.items()):
-        row = session.get_one(AclRow, (tenant, acl_id))
-        row.live_chunks += change.chunks
-        delta = (change.hash_delta % (1 << 256)).to_bytes(32, "big")
-        row.content_hash = digest.add(row.content_hash, delta)
-    session.flush()

@@ -64,7 +64,6 @@ class SourceRow(TenantScoped, Base):
     kind: Mapped[str]
     config: Mapped[str] = mapped_column(default="{}")
     max_age_seconds: Mapped[int | None]
-    acl_max_age_seconds: Mapped[int | None]
     on_stale: Mapped[str] = mapped_column(default=OnStale.FLAG.value)
     created_at: Mapped[datetime]
     last_attempt_at: Mapped[datetime | None]

@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from acl.conditions import caller_filter
+from acl.conditions import SOURCE, caller_filter
 from ingestion.catalog import fetch, in_flight, served_generation, source_states
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
-from ingestion.index.port import SOURCE, SearchRequest, SearchResult
+from ingestion.index.port import SearchRequest, SearchResult
 from retrieval import metrics
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
@@ -166,7 +166,8 @@ def _still(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> Standing:
         now = runtime.resolver.resolve(session, caller, now=runtime.clock())
         same_generation = served_generation(session) == snapshot.generation
     before = snapshot.resolved
-    if not same_generation or now.scope.acl_ids != before.scope.acl_ids:
+    same_rights = now.scope.acl_ids == before.scope.acl_ids
+    if not same_generation or not same_rights or now.scope.closed != before.scope.closed:
         return Standing.RIGHTS_MOVED
     same_content = now.view.digest == before.view.digest
     return Standing.HOLDS if same_content else Standing.CONTENT_MOVED
@@ -194,7 +195,7 @@ def _answer(
     """Everything between the snapshot and the response."""
     scope, generation = snapshot.resolved.scope, snapshot.generation
     # The order is part of the promise: with nothing visible, neither embedder nor index is asked.
-    if generation is None or scope.empty or snapshot.resolved.view.live_chunks == 0:
+    if generation is None or scope.empty or snapshot.resolved.view.occurrences == 0:
         return Pieces.nothing(ReasonCode.NO_MATCH)
     vector, reasons = _embed(runtime, request.query)
     watch.lap("embed")
@@ -257,7 +258,7 @@ def _search(
             limit=max(runtime.settings.candidates, 2 * request.limit),
             own=own,
             exclude=snapshot.excluded,
-            exact=snapshot.resolved.view.live_chunks <= runtime.settings.exact_limit,
+            exact=snapshot.resolved.view.occurrences <= runtime.settings.exact_limit,
         ),
     )
 
@@ -285,4 +286,4 @@ def _fetch(
 
 def recheck(scope: AccessScope, chunk: StoredChunk) -> bool:
     """The last look at a row before it becomes evidence; a refusal here is a bug upstream."""
-    return scope.permits(chunk.tenant, chunk.acl_id)
+    return all(scope.permits(chunk.tenant, chunk.acl_id, place.source) for place in chunk.places)

@@ -29,7 +29,7 @@ def record(
     """Queue the record of one retrieval. Never waits, never fails the query."""
     tenant, secret = caller.tenant, runtime.secret
     record_id = str(uuid.uuid4())  # a request id may come from the client, so it may repeat
-    who = keyed(secret, "caller", tenant, str(caller.subject), str(caller.actor or ""))
+    who = keyed(secret, "caller", tenant, str(caller.subject), *map(str, caller.actors))
     runtime.recorder.add(
         {
             "tenant": tenant,

@@ -57,3 +57,35 @@ class EvidenceRecordRow(TenantScoped, Base):
     freshness: Mapped[str]
     verdict: Mapped[str]
     findings: Mapped[int]
+
+
+class ReceiptRow(TenantScoped, Base):
+    """A receipt that was issued, as issued. It lives beside the audit's access stream."""
+
+    __tablename__ = "receipt"
+
+    receipt_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    subject: Mapped[str]
+    actors: Mapped[str]
+    jws: Mapped[str]
+
+    __table_args__ = (Index("ix_receipt_at", "tenant", "at"),)
+
+
+class ExposureRow(TenantScoped, Base):
+    """One span of one document that a receipt says was shown."""
+
+    __tablename__ = "exposure"
+
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+    receipt_id: Mapped[str] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    chunk_id: Mapped[str]
+    acl_id: Mapped[str]
+    start: Mapped[int]
+    end: Mapped[int]
+    text_sha256: Mapped[str]
+
+    __table_args__ = (Index("ix_exposure_receipt", "tenant", "receipt_id"),)

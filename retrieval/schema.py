@@ -16,7 +16,7 @@ from ingestion.errors import CatalogError
 if TYPE_CHECKING:
     from acl.orm import Database
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 
 
 def revision(database: Database) -> str | None:

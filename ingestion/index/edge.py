@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 import qdrant_edge as qe
 
-from acl.conditions import TENANT
+from acl.conditions import SOURCE, TENANT
 from ingestion.errors import IndexUnavailableError
 from ingestion.index import schema
-from ingestion.index.port import SOURCE, Hit, SearchResult, SparseVector
+from ingestion.index.port import Hit, SearchResult, SparseVector
 from ingestion.index.scoring import answer
 
 if TYPE_CHECKING:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acl.conditions import SOURCE
 from ingestion.index import schema
 from ingestion.index.gate import GatedIndex
-from ingestion.index.port import MEDIA_TYPE, SOURCE, Hit, SearchResult
+from ingestion.index.port import MEDIA_TYPE, Hit, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

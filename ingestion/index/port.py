@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from acl.conditions import AnyOf, InvalidConditionError
+from acl.conditions import SOURCE, AnyOf, InvalidConditionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from acl.scope import AccessScope
 
-SOURCE: Final = "source"
 MEDIA_TYPE: Final = "media_type"
 FILTERABLE_FIELDS: Final = frozenset({SOURCE, MEDIA_TYPE})
 

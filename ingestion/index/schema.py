@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from acl.conditions import ACL, TENANT
+from acl.conditions import ACL, SOURCE, TENANT
 from ingestion.errors import IndexUnavailableError
-from ingestion.index.port import MEDIA_TYPE, SOURCE
+from ingestion.index.port import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from ingestion.index.port import Point

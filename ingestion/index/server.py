@@ -17,11 +17,11 @@ import numpy as np
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from acl.conditions import TENANT
+from acl.conditions import SOURCE, TENANT
 from ingestion.errors import IndexUnavailableError
 from ingestion.index import schema
 from ingestion.index.gate import GatedIndex
-from ingestion.index.port import SOURCE, Hit, SearchResult, SparseVector
+from ingestion.index.port import Hit, SearchResult, SparseVector
 from ingestion.index.scoring import answer
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def query(
         caller = Caller(
             tenant=tenant,
             subject=Principal.parse(as_),
-            actor=None if actor is None else Principal.parse(actor),
+            actors=() if actor is None else (Principal.parse(actor),),
             api_scopes=frozenset({ApiScope.RETRIEVE}),
         )
         request = RetrieveRequest(
@@ -87,9 +87,7 @@ def suggestions(runtime: Runtime, caller: Caller, request: RetrieveRequest) -> S
 
     tenant, found = caller.tenant, []
     with runtime.database.read(tenant) as session:
-        for principal in (caller.subject, caller.actor):
-            if principal is None:
-                continue
+        for principal in (caller.subject, *caller.actors):
             row = session.get(PrincipalRow, (tenant, str(principal)))
             if row is None:
                 found.append(

@@ -69,7 +69,7 @@ class KeyVerifier:
             return None
         return VerifiedToken(
             token="",  # nothing after verification needs it
-            client_id=str(caller.actor or caller.subject),
+            client_id=str(caller.actors[0] if caller.actors else caller.subject),
             subject=str(caller.subject),
             scopes=sorted(caller.api_scopes),
             resource=self._resource,

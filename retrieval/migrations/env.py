@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import acl.audit_models
 import acl.models  # noqa: F401 - registers its tables
 import ingestion.models  # noqa: F401 - registers its tables
 import retrieval.records  # noqa: F401 - registers its tables

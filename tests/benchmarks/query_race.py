@@ -116,7 +116,7 @@ def _asker(field: Field, audience: Audience) -> Asker:
     return Asker(
         audience=audience,
         scope=resolved.scope,
-        live=resolved.view.live_chunks,
+        live=resolved.view.occurrences,
         token=key.token,
         truth=Truth(field.world, resolved.scope.acl_ids),
     )

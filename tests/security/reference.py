@@ -48,19 +48,26 @@ class Directory:
     acls: dict[str, Acl]
 
 
-def principals_of(directory: Directory, principal: str) -> set[str]:
-    """The subject, every group reached by membership through enabled groups, and everyone."""
+def principals_of(directory: Directory, principal: str, *, to: str) -> set[str]:
+    """The subject, every group reached by membership, and everyone.
+
+    A group that is switched off leads to no ``allow``; what it is denied stays denied.
+    """
     if not directory.enabled.get(principal, False):
         return set()
+
+    def counts(name: str) -> bool:
+        return to == "deny" or directory.enabled.get(name, False)
+
     reached = {principal}
     grew = True
     while grew:
         grew = False
         for member, group in directory.members:
-            if member in reached and group not in reached and directory.enabled.get(group, False):
+            if member in reached and group not in reached and counts(group):
                 reached.add(group)
                 grew = True
-    if directory.enabled.get("everyone", False):
+    if counts("everyone"):
         reached.add("everyone")
     return reached
 
@@ -77,12 +84,15 @@ def chain_of(directory: Directory, name: str) -> Iterator[Acl]:
 
 def sees(directory: Directory, principal: str, name: str, now: datetime) -> bool:
     """True iff an unexpired allow in the chain names the principal, and no unexpired deny does."""
-    principals = principals_of(directory, principal)
+    principals = {
+        effect: principals_of(directory, principal, to=effect) for effect in ("allow", "deny")
+    }
     effects = {
         entry.effect
         for acl in chain_of(directory, name)
         for entry in acl.entries
-        if entry.principal in principals and (entry.expires_at is None or now < entry.expires_at)
+        if entry.principal in principals[entry.effect]
+        and (entry.expires_at is None or now < entry.expires_at)
     }
     return "allow" in effects and "deny" not in effects
 

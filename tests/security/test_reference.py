@@ -63,11 +63,11 @@ def held_to_the_reference(
             assert scope.acl_ids == expected
             assert scope.sorted_ids == tuple(sorted(expected))
             rows = session.scalars(
-                select(AclRow.id).where(visible(scope, AclRow.tenant, AclRow.id))
+                select(AclRow.id).where(visible(scope, AclRow.tenant, AclRow.id, AclRow.name))
             )
             assert set(rows) == expected
-            assert {n for n in directory.acls if scope.permits(tenant, n)} == expected
-            assert not any(scope.permits("another", name) for name in directory.acls)
+            assert {n for n in directory.acls if scope.permits(tenant, n, "wiki")} == expected
+            assert not any(scope.permits("another", name, "wiki") for name in directory.acls)
             # The cache may only be quicker, never of another opinion, whatever it remembers.
             assert resolver.resolve(session, who, now=now).scope.acl_ids == expected
         assert_it_holds_until(scope.valid_until, directory, subject, actor, now=now)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from acl.models import AclRow
+from acl.models import AclContentRow, AclRow
 from ingestion.models import (
     ChunkRow,
     ChunkState,
@@ -115,12 +115,17 @@ def assert_consistent(
         versions = {(v.document_id, v.number): v for v in session.scalars(select(VersionRow))}
         chunks = {row.id: row for row in _rows(session, ChunkRow, generation)}
         occurrences = _rows(session, OccurrenceRow, generation)
+        guarded = {
+            (row.acl_id, row.source): (row.occurrences, row.content_hash)
+            for row in session.scalars(select(AclContentRow))
+        }
         session.expunge_all()
     for row in chunks.values():
         assert row.state == ChunkState.LIVE, "nothing is in flight after a completed write"
         assert row.id == chunk_id(secret, row.tenant, row.acl_id, row.embedded_sha)
     sources: dict[str, set[str]] = defaultdict(set)
-    hashes: dict[str, int] = defaultdict(int)
+    hashes: dict[tuple[str, str], int] = defaultdict(int)
+    standing: dict[tuple[str, str], int] = defaultdict(int)
     for row in occurrences:
         document, chunk = documents[row.document_id], chunks[row.chunk_id]
         assert document.deleted_at is None, "a tombstoned document has no occurrences"
@@ -128,12 +133,18 @@ def assert_consistent(
         extracted = unpack(versions[document.id, document.version].extraction).text
         assert row.text_sha256 == text_sha256(extracted[row.start : row.end])
         sources[chunk.id].add(document.source)
-        hashes[chunk.acl_id] += _hash(secret, row, document)
+        where = (chunk.acl_id, document.source)
+        hashes[where] += _hash(secret, row, document)
+        standing[where] += 1
     assert sources.keys() == chunks.keys(), "every chunk stands somewhere, and only chunks do"
     counts = _count(row.acl_id for row in chunks.values())
     for acl in acls.values():
-        expected = (hashes[acl.id] % (1 << 256)).to_bytes(32, "big")
-        assert (acl.live_chunks, acl.content_hash) == (counts[acl.id], expected), acl.name
+        assert acl.live_chunks == counts[acl.id], acl.name
+    expected = {
+        where: (standing[where], (total % (1 << 256)).to_bytes(32, "big"))
+        for where, total in hashes.items()
+    }
+    assert guarded == expected
     indexed = points(host, generation)
     assert indexed.keys() == chunks.keys()
     for ident, point in indexed.items():

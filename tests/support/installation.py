@@ -79,7 +79,7 @@ class NoRecorder(Recorder):
 def caller(subject: str = "user:ann", *, tenant: str = TENANT, actor: str | None = None) -> Caller:
     """A caller by the text of its principals."""
     return Caller(
-        tenant, Principal.parse(subject), None if actor is None else Principal.parse(actor)
+        tenant, Principal.parse(subject), () if actor is None else (Principal.parse(actor),)
     )
 
 

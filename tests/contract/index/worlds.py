@@ -76,6 +76,8 @@ def scope(*acls: str, tenant: str = TENANT) -> AccessScope:
     return AccessScope(
         caller=Caller(tenant=tenant, subject=Principal(PrincipalKind.USER, "ann")),
         acl_ids=frozenset(acls),
+        sources=None,
+        closed=frozenset(),
         as_of=datetime(2026, 1, 1, tzinfo=UTC),
         valid_until=None,
         acl_version=1,

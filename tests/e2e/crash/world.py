@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from acl.models import AclRow, Installation
+from acl.models import AclContentRow, AclRow, Installation
 from acl.orm import Database, utc_now
 from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow, VersionRow
 from ingestion.rows import row_hash
@@ -97,7 +97,7 @@ class State:
         versions: every version ever recorded.
         chunks: by id: ACL, state, text.
         occurrences: document, ordinal, version, chunk, start and end.
-        acls: by name: id, live chunks, content hash.
+        acls: by name: id, live chunks, occurrences, content hash (of the one source there is).
         recounted: ``acls``, counted anew from the rows.
         points: what the index holds.
     """
@@ -106,8 +106,8 @@ class State:
     versions: list[tuple[Any, ...]]
     chunks: dict[str, tuple[str, str, str]]
     occurrences: list[tuple[Any, ...]]
-    acls: dict[str, tuple[str, int, bytes]]
-    recounted: dict[str, tuple[str, int, bytes]]
+    acls: dict[str, tuple[str, int, int, bytes]]
+    recounted: dict[str, tuple[str, int, int, bytes]]
     points: frozenset[str]
 
     @classmethod
@@ -124,6 +124,8 @@ class State:
             acls = list(session.scalars(select(AclRow)))
             live = Counter(c.acl_id for c in chunks if c.state == ChunkState.LIVE)
             hashes: Counter[str] = Counter()
+            standing = Counter(documents[o.document_id].acl_id for o in occurrences)
+            content = {row.acl_id: row for row in session.scalars(select(AclContentRow))}
             for row in occurrences:
                 document = documents[row.document_id]
                 hashes[document.acl_id] += row_hash(SECRET, row, document)
@@ -148,11 +150,20 @@ class State:
                     (o.document_id, o.ordinal, o.version, o.chunk_id, o.start, o.end)
                     for o in occurrences
                 ),
-                acls={row.name: (row.id, row.live_chunks, row.content_hash) for row in acls},
+                acls={
+                    row.name: (
+                        *(row.id, row.live_chunks),
+                        *(
+                            (content[row.id].occurrences, content[row.id].content_hash)
+                            if row.id in content
+                            else (0, bytes(32))
+                        ),
+                    )
+                    for row in acls
+                },
                 recounted={
                     row.name: (
-                        row.id,
-                        live[row.id],
+                        *(row.id, live[row.id], standing[row.id]),
                         (hashes[row.id] % (1 << 256)).to_bytes(32, "big"),
                     )
                     for row in acls

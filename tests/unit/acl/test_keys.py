@@ -37,7 +37,7 @@ def test_a_key_speaks_for_its_subject_through_its_actor_with_its_scopes(
     bot = Principal.parse("service:bot")
     key = _key(catalogue, actor=bot, api_scopes=[ApiScope.VERIFY, ApiScope.RETRIEVE])
     assert authenticate(catalogue, key.token, now=NOON) == Caller(
-        TENANT, ANN, bot, frozenset({ApiScope.VERIFY, ApiScope.RETRIEVE})
+        TENANT, ANN, (bot,), frozenset({ApiScope.VERIFY, ApiScope.RETRIEVE})
     )
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event, update
 
+from acl.content import Delta, Guarded, change_content
 from acl.directory import add_member, ensure_principal, grant, put_acl, revoke
 from acl.entries import AclEntry, Effect
 from acl.errors import NotFoundError, ScopeTooLargeError
-from acl.models import AclRow, Tenant
+from acl.models import Tenant
 from acl.principal import Principal
 from acl.resolver import Resolved, Resolver
 from tests.support.clock import HOUR, NOON
@@ -36,7 +37,8 @@ def resolver() -> Resolver:
 def _acl(catalogue: Database, name: str, *entries: AclEntry, chunks: int = 0) -> str:
     with catalogue.write(TENANT) as session:
         acl_id, _ = put_acl(session, TENANT, name, secret=SECRET, entries=entries, now=NOON)
-        session.execute(update(AclRow).where(AclRow.id == acl_id).values(live_chunks=chunks))
+        if chunks:
+            change_content(session, TENANT, {Guarded(acl_id, "wiki"): Delta(chunks, 1)})
     return acl_id
 
 
@@ -122,8 +124,7 @@ def test_content_moves_the_view_and_only_a_visible_acl_s(
 
     def touch(acl_id: str) -> None:
         with catalogue.write(TENANT) as session:
-            session.get_one(AclRow, (TENANT, acl_id)).content_hash = b"\1" * 32
-            session.get_one(AclRow, (TENANT, acl_id)).live_chunks = 2
+            change_content(session, TENANT, {Guarded(acl_id, "wiki"): Delta(1, 2)})
             session.execute(
                 update(Tenant)
                 .where(Tenant.name == TENANT)
@@ -134,7 +135,7 @@ def test_content_moves_the_view_and_only_a_visible_acl_s(
     assert _resolve(catalogue, resolver).view == first
     touch(mine)
     assert _resolve(catalogue, resolver).view != first
-    assert _resolve(catalogue, resolver).view.live_chunks == 2
+    assert _resolve(catalogue, resolver).view.occurrences == 2
 
 
 def test_an_empty_acl_leaves_no_trace_in_the_view(catalogue: Database, resolver: Resolver) -> None:

@@ -24,6 +24,8 @@ from tests.support.installation import caller
 SCOPE = AccessScope(
     caller=caller(),
     acl_ids=frozenset({"b", "a"}),
+    sources=None,
+    closed=frozenset(),
     as_of=NOON,
     valid_until=NOON + HOUR,
     acl_version=1,
@@ -43,11 +45,30 @@ def test_a_scope_is_frozen() -> None:
 
 
 def test_a_scope_speaks_about_its_own_tenant_alone() -> None:
-    assert SCOPE.permits("bank", "a")
-    assert not SCOPE.permits("rival", "a")
-    assert not SCOPE.permits("bank", "c")
-    assert not SCOPE.permits("bank", "")
-    assert not NOTHING.permits("bank", "a")
+    assert SCOPE.permits("bank", "a", "wiki")
+    assert not SCOPE.permits("rival", "a", "wiki")
+    assert not SCOPE.permits("bank", "c", "wiki")
+    assert not SCOPE.permits("bank", "", "wiki")
+    assert not NOTHING.permits("bank", "a", "wiki")
+
+
+def test_a_scope_narrowed_to_sources_permits_nothing_of_another() -> None:
+    narrowed = replace(SCOPE, sources=frozenset({"wiki"}))
+    assert narrowed.permits("bank", "a", "wiki")
+    assert not narrowed.permits("bank", "a", "mail")
+    assert replace(SCOPE, sources=frozenset()).empty
+    assert narrowed.within(["mail", "wiki"]) == {"wiki"}
+    assert narrowed.within(None) == {"wiki"}
+    assert SCOPE.within(["mail"]) == {"mail"}
+    assert SCOPE.within(None) is None
+
+
+def test_what_a_token_is_narrowed_to_is_part_of_the_scope_and_not_of_the_caller_s_filter() -> None:
+    narrowed = replace(SCOPE, sources=frozenset({"wiki"}))
+    condition = under(narrowed, caller_filter({"source": ("mail",)}))
+    assert condition.conditions[:3] == under(narrowed).conditions
+    assert AnyOf("source", ("wiki",)) in condition.conditions
+    assert AnyOf("source", ("mail",)) in condition.conditions
 
 
 def test_a_scope_expires_at_the_very_instant() -> None:
@@ -104,11 +125,11 @@ def test_only_users_and_services_call(nobody: Principal) -> None:
     with pytest.raises(InvalidPrincipalError, match="subject"):
         Caller("bank", nobody)
     with pytest.raises(InvalidPrincipalError, match="actor"):
-        Caller("bank", Principal.parse("user:ann"), nobody)
+        Caller("bank", Principal.parse("user:ann"), (nobody,))
 
 
 def test_a_caller_needs_the_very_api_scope() -> None:
-    who = Caller("bank", Principal.parse("user:ann"), None, frozenset({ApiScope.RETRIEVE}))
+    who = Caller("bank", Principal.parse("user:ann"), (), frozenset({ApiScope.RETRIEVE}))
     who.require(ApiScope.RETRIEVE)
     with pytest.raises(MissingScopeError, match="acl:admin"):
         who.require(ApiScope.ACL_ADMIN)

@@ -27,6 +27,8 @@ def _scope(*acls: str) -> AccessScope:
     return AccessScope(
         caller=Caller(tenant="bank", subject=Principal(PrincipalKind.USER, "ann")),
         acl_ids=frozenset(acls),
+        sources=None,
+        closed=frozenset(),
         as_of=datetime(2026, 1, 1, tzinfo=UTC),
         valid_until=None,
         acl_version=1,
