@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,7 +16,11 @@ _ROOT = str(Path(__file__).resolve().parent.parent)
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
-from tests.support.installation import make_blank_catalogue  # noqa: E402 - needs the path above
+from tests.support.catalogue import PostgresBlank, SqliteBlank, fill  # noqa: E402 - needs the path above
+from tests.support.postgres import Server  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # Building a world takes longer than Hypothesis thinks an input should, and a loaded machine is
 # not a failure: no deadline, and no complaint about slow generation.
@@ -39,9 +45,37 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_unix_socket = True
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs the PostgreSQL server, however it asks for it."""
+    for item in items:
+        wanted = getattr(item, "fixturenames", ())
+        engines = getattr(getattr(item, "callspec", None), "params", {}).values()
+        if "postgres_server" in wanted or "postgres" in engines:
+            item.add_marker(pytest.mark.postgres)
+
+
 @pytest.fixture(scope="session")
-def blank_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty catalogue at the current schema with a known secret: copy it, never open it."""
-    path = tmp_path_factory.mktemp("blank") / "catalogue.sqlite"
-    make_blank_catalogue(path)
-    return path
+def blank_catalogue(tmp_path_factory: pytest.TempPathFactory) -> SqliteBlank:
+    """An empty catalogue at the current schema with a known secret."""
+    return SqliteBlank.make(tmp_path_factory.mktemp("blank") / "catalogue.sqlite")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """The PostgreSQL server of this run, shared by its workers."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+    with Server.run(run) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def blank_postgres(postgres_server: Server) -> PostgresBlank:
+    """The same as ``blank_catalogue``, on PostgreSQL."""
+    return PostgresBlank(postgres_server)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """A fresh catalogue at the current schema, on PostgreSQL."""
+    with postgres_server.database(fill) as url:
+        yield url

@@ -21,6 +21,8 @@ from tests.security.mutants import MUTANTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.catalogue import SqliteBlank
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("acl", "ingestion", "retrieval", "verifier")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -180,10 +182,10 @@ def test_every_mutant_still_finds_the_text_it_breaks() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
 
 
-def test_the_migrations_make_what_the_models_say(blank_catalogue: Path) -> None:
+def test_the_migrations_make_what_the_models_say(blank_catalogue: SqliteBlank) -> None:
     assert ingestion.models
     assert retrieval.records
-    database = Database(f"sqlite:///{blank_catalogue}")
+    database = Database(f"sqlite:///{blank_catalogue.path}")
     with database.reader.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}

@@ -16,6 +16,7 @@ from tests.support.clock import NOON
 from tests.support.installation import open_catalogue
 
 if TYPE_CHECKING:
+    from tests.support.catalogue import Blank
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -39,7 +40,7 @@ class Piece:
 class Recorded:
     """Writes queries into a copy of the blank catalogue."""
 
-    def __init__(self, blank: Path, data_dir: Path, *tenants: str) -> None:
+    def __init__(self, blank: Blank, data_dir: Path, *tenants: str) -> None:
         self.data_dir = data_dir
         self.database = open_catalogue(blank, data_dir)
         self._recorder = Recorder(self.database)

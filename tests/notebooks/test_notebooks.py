@@ -17,6 +17,7 @@ from retrieval.status import ReasonCode
 from tests.notebooks.recorded import DAY, Piece, Recorded
 
 if TYPE_CHECKING:
+    from tests.support.catalogue import Blank
     from collections.abc import Iterator
 
 NOTEBOOKS = sorted(Path(__file__).resolve().parents[2].joinpath("notebooks").glob("*.ipynb"))
@@ -26,7 +27,7 @@ OF_A_MACHINE = re.compile(r"(?:/(?:home|root|Users|work|tmp|var|opt|usr)/|[A-Z]:
 
 
 @pytest.fixture
-def recorded(blank_catalogue: Path, tmp_path: Path) -> Iterator[Recorded]:
+def recorded(blank_catalogue: Blank, tmp_path: Path) -> Iterator[Recorded]:
     writer = Recorded(blank_catalogue, tmp_path / "data", "bank")
     for source in ("handbook", "archive"):
         writer.source("bank", source)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.catalogue import Blank
+
 
 @pytest.fixture
 def host() -> WatchedHost:
@@ -21,7 +23,7 @@ def host() -> WatchedHost:
 
 
 @pytest.fixture
-def world(blank_catalogue: Path, tmp_path: Path, host: WatchedHost) -> Iterator[Installation]:
+def world(blank_catalogue: Blank, tmp_path: Path, host: WatchedHost) -> Iterator[Installation]:
     """An installation with nothing in it."""
     with Installation.open(blank_catalogue, tmp_path / "data", host=host) as installation:
         yield installation

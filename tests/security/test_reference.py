@@ -31,9 +31,9 @@ from tests.support.installation import SECRET, caller, open_catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from acl.orm import Database
+    from tests.support.catalogue import Blank
 
 _TENANTS = (f"tenant-{number}" for number in itertools.count())
 _CASES = 10_000
@@ -41,7 +41,7 @@ _CASES = 10_000
 
 @pytest.fixture(scope="module")
 def catalogue(
-    blank_catalogue: Path, tmp_path_factory: pytest.TempPathFactory
+    blank_catalogue: Blank, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
     """One catalogue for the module: every directory gets a tenant of its own in it."""
     database = open_catalogue(blank_catalogue, tmp_path_factory.mktemp("reference"))

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
     from acl.orm import Database
+    from tests.support.catalogue import Blank
 
 
 @pytest.fixture
-def catalogue(blank_catalogue: Path, tmp_path: Path) -> Iterator[Database]:
+def catalogue(blank_catalogue: Blank, tmp_path: Path) -> Iterator[Database]:
     """Two tenants, each with ``everyone`` and a user of its own."""
     database = open_catalogue(blank_catalogue, tmp_path)
     for tenant in ("bank", "rival"):

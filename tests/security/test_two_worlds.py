@@ -27,6 +27,7 @@ from tests.support.source import ListedSource, Shelved, acl, allow
 
 if TYPE_CHECKING:
     from ingestion.index.port import IndexHost
+    from tests.support.catalogue import Blank
 
 ANN = caller("user:ann")
 WORDS = (
@@ -56,7 +57,9 @@ class Pair:
         return sum('"evidence":[{' in reply for reply in self.replies[1])
 
 
-def ask_both(blank: Path, engine: str, rng: random.Random, subject: str, actor: str | None) -> Pair:
+def ask_both(
+    blank: Blank, engine: str, rng: random.Random, subject: str, actor: str | None
+) -> Pair:
     """Tell a world and its twin, and ask both the same."""
     whole = draw_world(rng)
     without = twin(whole, subject, actor)
@@ -118,7 +121,7 @@ _actors = st.sampled_from((None, None, None, "user:bob"))
 @settings(max_examples=settings().max_examples // 2)
 @given(rng=_randoms, subject=_subjects, actor=_actors)
 def test_random_hidden_documents_change_no_byte_over_the_memory_oracle(
-    blank_catalogue: Path, rng: random.Random, subject: str, actor: str | None
+    blank_catalogue: Blank, rng: random.Random, subject: str, actor: str | None
 ) -> None:
     assert_nothing_shows(ask_both(blank_catalogue, "memory", rng, subject, actor))
 
@@ -126,12 +129,12 @@ def test_random_hidden_documents_change_no_byte_over_the_memory_oracle(
 @settings(max_examples=settings().max_examples // 5)
 @given(rng=_randoms, subject=_subjects, actor=_actors)
 def test_random_hidden_documents_change_no_byte_over_the_embedded_engine(
-    blank_catalogue: Path, rng: random.Random, subject: str, actor: str | None
+    blank_catalogue: Blank, rng: random.Random, subject: str, actor: str | None
 ) -> None:
     assert_nothing_shows(ask_both(blank_catalogue, "edge", rng, subject, actor))
 
 
-def test_seeded_worlds_hide_much_and_show_much(blank_catalogue: Path) -> None:
+def test_seeded_worlds_hide_much_and_show_much(blank_catalogue: Blank) -> None:
     """The same comparison on fixed worlds, and proof that it compares something."""
     hidden = evidence = 0
     for seed in (1, 3, 4, 5, 6):
@@ -145,7 +148,7 @@ def test_seeded_worlds_hide_much_and_show_much(blank_catalogue: Path) -> None:
 
 
 def test_thousands_of_hidden_chunks_change_no_byte_over_the_embedded_engine(
-    blank_catalogue: Path, tmp_path: Path
+    blank_catalogue: Blank, tmp_path: Path
 ) -> None:
     """Posting lists, segments and quantiser of the shard differ; not one byte of an answer does."""
     rng = random.Random(7)  # noqa: S311 - a seed, not a secret
@@ -190,7 +193,7 @@ def test_thousands_of_hidden_chunks_change_no_byte_over_the_embedded_engine(
 
 
 def test_words_that_left_the_view_do_not_linger_in_a_shared_chunk(
-    blank_catalogue: Path, tmp_path: Path
+    blank_catalogue: Blank, tmp_path: Path
 ) -> None:
     specs = [acl("open", allow("user:ann")), acl("closed", allow("user:bob"))]
     text = "# Travel\n\nThe travel allowance abroad is 55 euros."

@@ -6,17 +6,12 @@ in this process), the hash embedder, the fixed clock, and a recorder that keeps 
 
 from __future__ import annotations
 
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event
-
 from acl import directory
 from acl.caller import Caller
-from acl.models import Installation as InstallationRow
-from acl.orm import Database
 from acl.principal import Principal
 from ingestion.embedding.hashing import HashEmbedder
 from ingestion.index.memory import MemoryHost
@@ -25,9 +20,9 @@ from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
 from retrieval.recorder import Recorder
 from retrieval.runtime import Runtime
-from retrieval.schema import upgrade
 from retrieval.settings import Settings
-from tests.support.clock import NOON, Clock
+from tests.support.catalogue import SECRET as SECRET  # noqa: PLC0414 - worlds are asked for it
+from tests.support.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,38 +30,21 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from acl.orm import Database
     from ingestion.embedding.port import Embedder
     from ingestion.index.port import IndexHost
     from ingestion.report import RunReport
     from ingestion.sources.base import Source
     from retrieval.evidence import RetrieveResponse
+    from tests.support.catalogue import Blank
 
-SECRET = bytes(range(32))
 TENANT = "bank"
 DIMENSIONS = 32
 
 
-def make_blank_catalogue(path: Path) -> None:
-    """Write a catalogue at the current schema whose secret is :data:`SECRET`."""
-    database = Database(f"sqlite:///{path}")
-    upgrade(database)
-    with database.unguarded("the secret is the same in every world", writable=True) as session:
-        session.add(InstallationRow(id=1, secret=SECRET, created_at=NOON))
-    database.close()
-
-
-def open_catalogue(blank: Path, directory_: Path) -> Database:
-    """A copy of the blank catalogue, opened without waiting for the disk."""
-    directory_.mkdir(parents=True, exist_ok=True)
-    path = directory_ / "catalogue.sqlite"
-    shutil.copyfile(blank, path)
-    database = Database(f"sqlite:///{path}")
-    event.listen(database.writer, "connect", _do_not_wait_for_the_disk)
-    return database
-
-
-def _do_not_wait_for_the_disk(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA synchronous=OFF")
+def open_catalogue(blank: Blank, directory_: Path) -> Database:
+    """A copy of the blank catalogue, its files in ``directory_``."""
+    return blank.open(directory_)
 
 
 class NoRecorder(Recorder):
@@ -94,7 +72,7 @@ class Installation:
     @contextmanager
     def open(
         cls,
-        blank: Path,
+        blank: Blank,
         directory_: Path,
         *,
         host: IndexHost | None = None,

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acl.orm import Database
+    from tests.support.catalogue import Blank
 
 
 @pytest.fixture
-def catalogue(blank_catalogue: Path, tmp_path: Path) -> Iterator[Database]:
+def catalogue(blank_catalogue: Blank, tmp_path: Path) -> Iterator[Database]:
     """An empty tenant."""
     database = open_catalogue(blank_catalogue, tmp_path)
     ensure_tenant(database, TENANT, now=NOON)

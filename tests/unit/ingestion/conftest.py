@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.catalogue import Blank
+
 
 @pytest.fixture
 def host() -> InterruptedHost:
@@ -29,7 +31,7 @@ def embedder() -> CountingEmbedder:
 
 @pytest.fixture
 def world(
-    blank_catalogue: Path, tmp_path: Path, host: InterruptedHost, embedder: CountingEmbedder
+    blank_catalogue: Blank, tmp_path: Path, host: InterruptedHost, embedder: CountingEmbedder
 ) -> Iterator[Installation]:
     """An installation with nothing in it."""
     with Installation.open(

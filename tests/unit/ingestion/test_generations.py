@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retrieval.evidence import RetrieveResponse
+    from tests.support.catalogue import Blank
     from tests.support.embedding import CountingEmbedder
     from tests.support.interrupted import InterruptedHost
 
@@ -144,7 +145,7 @@ def test_a_run_after_a_dead_rebuild_does_not_touch_its_remains(
 
 
 def test_vectors_of_another_embedder_are_refused_with_the_remedy_until_a_rebuild(
-    blank_catalogue: Path, tmp_path: Path, host: InterruptedHost
+    blank_catalogue: Blank, tmp_path: Path, host: InterruptedHost
 ) -> None:
     source = ListedSource("wiki", SPECS, {"0.md": Shelved(RULES[0], "staff")})
     with Installation.open(blank_catalogue, tmp_path / "a", host=host) as first:

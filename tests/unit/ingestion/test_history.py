@@ -26,6 +26,8 @@ from tests.support.source import ListedSource, Shelved, acl, allow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.support.catalogue import Blank
+
 SECTIONS = (
     "# Travel\n\nThe allowance abroad is 55 euros a day.",
     "# Travel\n\nThe allowance abroad is 60 euros a day.",
@@ -115,7 +117,7 @@ class History:
 @settings(max_examples=40)
 @given(history=st.lists(steps, max_size=12))
 def test_any_history_ends_where_one_fresh_run_would(
-    blank_catalogue: Path, history: list[Step]
+    blank_catalogue: Blank, history: list[Step]
 ) -> None:
     with tempfile.TemporaryDirectory() as home:
         old_host, new_host = InterruptedHost(), InterruptedHost()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ingestion.prepare import PreparedChunk
+    from tests.support.catalogue import Blank
 
 
 def chunk(text: str) -> PreparedChunk:
@@ -53,7 +54,7 @@ def test_nothing_is_asked_of_the_embedder_for_nothing(
 
 
 def test_another_model_does_not_read_the_vectors_of_this_one(
-    blank_catalogue: Path, tmp_path: Path
+    blank_catalogue: Blank, tmp_path: Path
 ) -> None:
     one, two = CountingEmbedder(8), CountingEmbedder(16)
     with Installation.open(blank_catalogue, tmp_path / "a", embedder=one) as installation:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acl.orm import Database
+    from tests.support.catalogue import Blank
 
 # The module: the package exports its function under the same name.
 reading = sys.modules["retrieval.quality.load"]
@@ -35,7 +36,7 @@ STALE = Piece(source="archive", age=3 * DAY, freshness="stale")
 
 
 @contextmanager
-def world(blank: Path, directory: Path) -> Iterator[Recorded]:
+def world(blank: Blank, directory: Path) -> Iterator[Recorded]:
     recorded = Recorded(blank, directory, "bank", "clinic")
     try:
         for source in ("handbook", "archive", "unused"):
@@ -46,7 +47,7 @@ def world(blank: Path, directory: Path) -> Iterator[Recorded]:
 
 
 @pytest.fixture
-def bank(blank_catalogue: Path, tmp_path: Path) -> Iterator[Database]:
+def bank(blank_catalogue: Blank, tmp_path: Path) -> Iterator[Database]:
     """Twelve queries of the bank: 6 full, 3 stale, 1 conflict, 2 without evidence; 1 elsewhere."""
     with world(blank_catalogue, tmp_path / "data") as recorded:
         for number in range(6):
@@ -134,7 +135,7 @@ def test_flagged_pieces_are_counted_by_source(bank: Database) -> None:
 
 
 def test_exposure_counts_an_answer_once_however_many_old_pieces_it_cites(
-    blank_catalogue: Path, tmp_path: Path
+    blank_catalogue: Blank, tmp_path: Path
 ) -> None:
     with world(blank_catalogue, tmp_path / "data") as recorded:
         recorded.query("bank", STALE, STALE, Piece(source="archive"))
@@ -166,7 +167,7 @@ def test_cells_about_few_answers_are_hidden_where_grouped_by_source(bank: Databa
         assert table.loc["archive"].drop(["tenant", "hidden"]).isna().all()
 
 
-def test_cells_are_hidden_by_queries_not_by_pieces(blank_catalogue: Path, tmp_path: Path) -> None:
+def test_cells_are_hidden_by_queries_not_by_pieces(blank_catalogue: Blank, tmp_path: Path) -> None:
     with world(blank_catalogue, tmp_path / "data") as recorded:
         recorded.query("bank", *[Piece(source="archive")] * 8)
         pieces = quality.evidence(recorded.flush(), "bank")
@@ -344,7 +345,7 @@ def test_a_demo_that_cannot_run_is_told_with_what_it_said(
 
 
 def test_a_demo_whose_checks_fail_is_read_and_remarked_on(
-    blank_catalogue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blank_catalogue: Blank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with world(blank_catalogue, tmp_path / "made") as recorded:
         recorded.query("bank", Piece())
