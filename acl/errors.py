@@ -7,9 +7,16 @@
     ├── InvalidAclError           an ACL, entry or membership is malformed or would form a cycle
     ├── NotFoundError             a named tenant, principal, ACL or key does not exist
     ├── InvalidTokenError         a bearer token is absent, malformed, unknown, expired or revoked
+    │   └── RefusedTokenError     the same, with the reason for logs (:mod:`acl.faults`)
+    ├── SpentKeyError             a key that is expired or revoked was to be replaced
+    ├── EscalationError           a token was about to hand out more than it holds itself
     ├── MissingScopeError         the token is good but lacks the API scope of the operation
     ├── TenantDisabledError       the tenant is switched off
+    ├── InvalidSealError          a cursor or token we issued is not valid here
+    ├── AclNotCurrentError        a change the query asks to have seen has not arrived yet
     ├── ScopeTooLargeError        the caller sees more ACLs than the configured maximum
+    ├── SignatureError            a signed statement was changed, or signed by a key not trusted
+    ├── SigningKeyError           a signing key cannot be made, read or kept to its owner
     └── TenantGuardError          a statement on tenant data was issued without a tenant
 
 None of these is ever answered with more access: a caller who gets one gets nothing.
@@ -48,6 +55,18 @@ class InvalidTokenError(AclError):
     code = "unauthenticated"
 
 
+class SpentKeyError(AclError):
+    """A key that is expired or revoked was to be replaced: make a new one instead."""
+
+    code = "key_spent"
+
+
+class EscalationError(AclError):
+    """A token was about to hand out more than it holds itself."""
+
+    code = "forbidden"
+
+
 class MissingScopeError(AclError):
     """The token is good but lacks the API scope of the operation."""
 
@@ -60,10 +79,34 @@ class TenantDisabledError(AclError):
     code = "tenant_disabled"
 
 
+class InvalidSealError(AclError):
+    """A cursor or token was not issued here, for this use: changed, foreign or outdated alike."""
+
+    code = "invalid_request"
+
+
+class AclNotCurrentError(AclError):
+    """A change of rights that the query asks to have seen has not arrived at this replica yet."""
+
+    code = "acl_not_current"
+
+
 class ScopeTooLargeError(AclError):
     """The caller sees more ACLs than the configured maximum; truncating would hide documents."""
 
     code = "scope_too_large"
+
+
+class SignatureError(AclError):
+    """A signed statement was changed, is of another kind, or its key is not one to trust."""
+
+    code = "bad_signature"
+
+
+class SigningKeyError(AclError):
+    """A signing key cannot be made or read, or others can read it."""
+
+    code = "signing_key_unavailable"
 
 
 class TenantGuardError(AclError):
