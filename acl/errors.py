@@ -17,6 +17,7 @@
     ├── ScopeTooLargeError        the caller sees more ACLs than the configured maximum
     ├── SignatureError            a signed statement was changed, or signed by a key not trusted
     ├── SigningKeyError           a signing key cannot be made, read or kept to its owner
+    ├── AuditError                what happened could not be made durable, so it may not happen
     └── TenantGuardError          a statement on tenant data was issued without a tenant
 
 None of these is ever answered with more access: a caller who gets one gets nothing.
@@ -107,6 +108,12 @@ class SigningKeyError(AclError):
     """A signing key cannot be made or read, or others can read it."""
 
     code = "signing_key_unavailable"
+
+
+class AuditError(AclError):
+    """What happened could not be written to the audit durably: then nothing may be served."""
+
+    code = "audit_unavailable"
 
 
 class TenantGuardError(AclError):

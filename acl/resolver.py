@@ -71,6 +71,30 @@ class Resolver:
         Raises:
             NotFoundError, TenantDisabledError, ScopeTooLargeError: as ``acl.resolve.resolve``.
         """
+        scope, known, content_version = self._scope(session, caller, now)
+        if known is not None and known.scope is scope and known.content_version == content_version:
+            return known
+        view = view_of(session, scope, secret=self._secret)
+        fresh = Resolved(scope, view, content_version)
+        with self._lock:
+            self._known[caller] = fresh
+            self._known.move_to_end(caller)
+            while len(self._known) > self._size:
+                self._known.popitem(last=False)
+        return fresh
+
+    def scope(self, session: Session, caller: Caller, *, now: datetime) -> AccessScope:
+        """The caller's scope alone: what a last look before the answer leaves needs.
+
+        Raises:
+            NotFoundError, TenantDisabledError, ScopeTooLargeError: as ``acl.resolve.resolve``.
+        """
+        return self._scope(session, caller, now)[0]
+
+    def _scope(
+        self, session: Session, caller: Caller, now: datetime
+    ) -> tuple[AccessScope, Resolved | None, int]:
+        """The scope, what was remembered of the caller, and the content version."""
         versions = session.execute(_versions(), {"name": caller.tenant}).first()
         if versions is None:
             raise NotFoundError(f"tenant {caller.tenant!r} does not exist")
@@ -78,18 +102,11 @@ class Resolver:
             raise TenantDisabledError("this tenant is disabled")
         with self._lock:
             known = self._known.get(caller)
-        scope = None
-        if known is not None and known.scope.acl_version == versions.acl_version:
-            scope = None if known.scope.expired(now) else known.scope
-            if scope is not None and known.content_version == versions.content_version:
-                return known
-        if scope is None:
-            scope = resolve(session, caller, now=now, max_acls=self._max_acls)
-        view = view_of(session, scope, secret=self._secret)
-        fresh = Resolved(scope, view, versions.content_version)
-        with self._lock:
-            self._known[caller] = fresh
-            self._known.move_to_end(caller)
-            while len(self._known) > self._size:
-                self._known.popitem(last=False)
-        return fresh
+        if (
+            known is not None
+            and known.scope.acl_version == versions.acl_version
+            and not known.scope.expired(now)
+        ):
+            return known.scope, known, versions.content_version
+        scope = resolve(session, caller, now=now, max_acls=self._max_acls)
+        return scope, known, versions.content_version

@@ -15,6 +15,7 @@ from sqlalchemy import insert, update
 
 from acl.digest import keyed_id
 from acl.directory import ensure_tenant
+from acl.freshness import confirm, limit_age
 from acl.orm import batches
 from ingestion.acl_stamp import drop_unused_acls, stamp, store_acls
 from ingestion.documents import RawDocument, SourceFailure, SourceItem
@@ -50,12 +51,16 @@ SHRINK_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """How a source is kept: its kind, what a rerun needs, and its SLA (None keeps what is set)."""
+    """How a source is kept: its kind, what a rerun needs, and its SLAs (None keeps what is set).
+
+    ``acl_max_age_seconds`` is for ACLs that mirror rights kept elsewhere: past it, they close.
+    """
 
     kind: str
     config: Mapping[str, object]
     max_age_seconds: int | None = None
     on_stale: str | None = None
+    acl_max_age_seconds: int | None = None
 
 
 def ingest(
@@ -216,6 +221,10 @@ class _Work:
             self._report.failures.append(
                 SourceFailure(entry.external_id, str(error.code), error.message)
             )
+            held = self._held.get(entry.external_id)
+            if held is not None and not held.deleted and held.acl_id != acl_id:
+                # Its former ACL holds no longer, and under the new one nothing could be read.
+                self._closed.add(held.document_id)
         # Outside: an embedder or index that fails is no fault of the document at hand.
         if len(self._upserts) >= BATCH_DOCUMENTS or self._chunks >= BATCH_CHUNKS:
             self.flush()
@@ -231,7 +240,7 @@ class _Work:
                     self._closed.add(held.document_id)
 
     def close_unlabelled(self) -> None:
-        """Stop serving what was indexed under an ACL that is no longer there, or is malformed.
+        """Stop serving what was indexed under an ACL that covers it no longer, or is malformed.
 
         Keeping it under its former ACL would serve by a permission that nobody states any more.
         """
@@ -322,6 +331,14 @@ def _begin(context: IngestContext, report: RunReport, config: SourceConfig) -> N
         row.on_stale = config.on_stale or row.on_stale or "flag"
         row.last_attempt_at = now
         session.flush()
+        if config.acl_max_age_seconds is not None:
+            limit_age(
+                session,
+                tenant,
+                report.source,
+                max_age_seconds=config.acl_max_age_seconds,
+                now=now,
+            )
         session.execute(
             insert(RunRow),
             [
@@ -347,6 +364,9 @@ def _end(context: IngestContext, report: RunReport, *, error: str | None) -> Non
         source.last_error = error
         if error is None:
             source.last_success_at = now
+            # Only now does every document stand under the ACL that the source stated, and what it
+            # stated is as old as the beginning of the run.
+            confirm(session, report.tenant, report.source, now=report.started_at)
         run = session.get_one(RunRow, (report.tenant, report.run_id))
         run.finished_at = now
         run.status = report.status.value

@@ -19,8 +19,11 @@ from starlette.exceptions import HTTPException
 from acl.conditions import InvalidConditionError
 from acl.errors import (
     AclError,
+    AclNotCurrentError,
+    AuditError,
     InvalidAclError,
     InvalidPrincipalError,
+    InvalidSealError,
     InvalidTokenError,
     MissingScopeError,
     NotFoundError,
@@ -122,6 +125,21 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
         headers={"WWW-Authenticate": f'{_REALM}, error="insufficient_scope"'},
     ),
     TenantDisabledError: Row(403, None, "Tenant disabled"),
+    InvalidSealError: Row(422, None, "Invalid request"),
+    AclNotCurrentError: Row(
+        503,
+        None,
+        "Not current yet",
+        "A change of rights has not arrived here yet; try again shortly.",
+        _RETRY,
+    ),
+    AuditError: Row(
+        503,
+        None,
+        "Audit unavailable",
+        "What is served must be on record first, and the record cannot be written. Try again.",
+        _RETRY,
+    ),
     ScopeTooLargeError: Row(403, None, "Too many ACLs visible"),
     NotFoundError: NOT_FOUND,
     InvalidConditionError: Row(422, None, "Invalid request"),

@@ -10,7 +10,7 @@ import typer
 
 from retrieval.cli.exits import CommandError
 from retrieval.cli.opening import opened
-from retrieval.cli.options import Json, MaxAge, Tenant
+from retrieval.cli.options import AclMaxAge, Json, MaxAge, Tenant
 from retrieval.cli.output import console, hint, show_json
 from retrieval.cli.runs import exit_code, print_report, progress
 
@@ -44,6 +44,7 @@ def ingest(
         list[str] | None, typer.Option(help="Who may not. Repeat.", metavar="PRINCIPAL")
     ] = None,
     max_age: MaxAge = None,
+    acl_max_age: AclMaxAge = None,
     full: Annotated[bool, typer.Option("--full", help="Process unchanged documents too.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would change; write nothing.")
@@ -68,6 +69,7 @@ def ingest(
             allow=allow or (),
             deny=deny or (),
             max_age_seconds=max_age,
+            acl_max_age_seconds=acl_max_age,
             full=full,
             dry_run=dry_run,
             confirm_deletions=confirm_deletions,
@@ -90,6 +92,7 @@ def run_folder(
     allow: Sequence[str] = (),
     deny: Sequence[str] = (),
     max_age_seconds: int | None = None,
+    acl_max_age_seconds: int | None = None,
     full: bool = False,
     dry_run: bool = False,
     confirm_deletions: bool = False,
@@ -112,6 +115,7 @@ def run_folder(
                     "deny": list(deny),
                 },
                 max_age_seconds=max_age_seconds,
+                acl_max_age_seconds=acl_max_age_seconds,
             ),
             full=full,
             dry_run=dry_run,

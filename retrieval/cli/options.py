@@ -23,6 +23,15 @@ MaxAge = Annotated[
         help="How old may the source be before it counts as stale, such as 12h or 7d.",
     ),
 ]
+AclMaxAge = Annotated[
+    int | None,
+    typer.Option(
+        "--acl-max-age",
+        parser=parse_duration,
+        metavar="DURATION",
+        help="How old may its permissions be before it closes, such as 4h.",
+    ),
+]
 Expires = Annotated[
     datetime | None,
     typer.Option(

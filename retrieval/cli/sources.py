@@ -67,20 +67,31 @@ def set_(
         str | None,
         typer.Option(help="Such as 12h or 7d, or 'none' for no limit.", metavar="DURATION"),
     ] = None,
+    acl_max_age: Annotated[
+        str | None,
+        typer.Option(
+            help="How old its permissions may be before it closes, or 'none' for no limit.",
+            metavar="DURATION",
+        ),
+    ] = None,
     on_stale: Annotated[
         OnStaleChoice | None,
         typer.Option(help="Serve stale evidence flagged, or leave it out."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Change how old a source may be, and what happens when it is older."""
-    seconds = None if max_age in {None, "none"} else parse_duration(str(max_age))
+    """Change how old a source and its permissions may be, and what happens when it is older."""
+    seconds, acl_seconds = (
+        None if given in {None, "none"} else parse_duration(str(given))
+        for given in (max_age, acl_max_age)
+    )
     with opened(context) as runtime:
+        from acl.freshness import limit_age
         from ingestion.freshness import describe
         from ingestion.models import SourceRow
 
-        if max_age is None and on_stale is None:
-            raise CommandError("nothing to change: give --max-age or --on-stale")
+        if max_age is None and acl_max_age is None and on_stale is None:
+            raise CommandError("nothing to change: give --max-age, --acl-max-age or --on-stale")
         require_tenant(runtime, tenant)
         with runtime.database.write(tenant) as session:
             row = session.get(SourceRow, (tenant, name))
@@ -90,6 +101,8 @@ def set_(
                 )
             if max_age is not None:
                 row.max_age_seconds = seconds
+            if acl_max_age is not None:
+                limit_age(session, tenant, name, max_age_seconds=acl_seconds, now=runtime.clock())
             if on_stale is not None:
                 row.on_stale = on_stale.value
             now = describe(row, runtime.clock())
