@@ -13,6 +13,7 @@ from acl.directory import installation_secret
 from acl.keys import authenticate
 from acl.orm import Database, utc_now
 from acl.resolver import Resolver
+from acl.signing import Signer
 from ingestion.active import current_generation, require_embedder, require_generation
 from ingestion.index.hosts import create_host
 from retrieval.recorder import Recorder
@@ -66,6 +67,7 @@ class Runtime:
         self._embedder = embedder
         self._on_progress = on_progress
         self._indexes: dict[str, VectorIndex] = {}
+        self._signer: Signer | None = None
         self._lock = threading.RLock()
 
     @classmethod
@@ -106,6 +108,18 @@ class Runtime:
                     on_progress=self._on_progress,
                 )
             return self._embedder
+
+    @property
+    def signer(self) -> Signer:
+        """What signs receipts and checkpoints; a first key is made on first use.
+
+        Raises:
+            acl.errors.SigningKeyError: the directory or the key cannot be used.
+        """
+        with self._lock:
+            if self._signer is None:
+                self._signer = Signer.open(self.settings.signing_path)
+            return self._signer
 
     def generation(self) -> GenerationRow | None:
         """The active generation, or None while nothing was ever ingested."""

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from verifier.policy import TrustPolicy
 
 CATALOGUE: Final = "catalogue.sqlite"
+SIGNING: Final = "signing"
 
 
 def default_data_dir() -> Path:
@@ -32,6 +33,10 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         default=None, description="Catalogue URL; default: SQLite in the data directory."
+    )
+    signing_dir: Path | None = Field(
+        default=None,
+        description="Where signing keys live; default: signing in the data directory. Mode 0700.",
     )
     qdrant_url: str | None = Field(
         default=None, description="A Qdrant server; default: the embedded index."
@@ -79,3 +84,8 @@ class Settings(BaseSettings):
     def catalogue_url(self) -> str:
         """The SQLAlchemy URL of the catalogue."""
         return self.database_url or f"sqlite:///{self.data_dir / CATALOGUE}"
+
+    @property
+    def signing_path(self) -> Path:
+        """The directory of the signing keys; replicas must share one."""
+        return self.signing_dir or self.data_dir / SIGNING
