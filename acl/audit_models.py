@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import BigInteger, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from acl.orm import Base, TenantScoped
@@ -32,7 +32,7 @@ class AuditRow(TenantScoped, Base):
     __tablename__ = "audit_log"
 
     stream: Mapped[str] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     at: Mapped[datetime]
     kind: Mapped[str]
     body: Mapped[str]
@@ -48,9 +48,9 @@ class AuditHeadRow(TenantScoped, Base):
     __tablename__ = "audit_head"
 
     stream: Mapped[str] = mapped_column(primary_key=True)
-    seq: Mapped[int]
+    seq: Mapped[int] = mapped_column(BigInteger)
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
-    kept_from: Mapped[int] = mapped_column(default=1)
+    kept_from: Mapped[int] = mapped_column(BigInteger, default=1)
 
 
 class AuditCheckpointRow(TenantScoped, Base):
@@ -59,6 +59,6 @@ class AuditCheckpointRow(TenantScoped, Base):
     __tablename__ = "audit_checkpoint"
 
     stream: Mapped[str] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     at: Mapped[datetime]
     jws: Mapped[str]
