@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from acl.audit_chain import canonical_json, genesis, row_hash
+from acl.audit_chain import genesis, row_hash
 from acl.audit_models import AuditHeadRow, AuditRow, Stream
+from acl.canonical import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -83,7 +84,7 @@ class Sealed:
         Raises:
             ValueError: the kind is unknown, or the body has no canonical JSON.
         """
-        return cls(EventKind(event.kind).value, canonical_json(event.body))
+        return cls(EventKind(event.kind).value, canonical(dict(event.body)).decode())
 
 
 def identity(caller: Caller) -> dict[str, object]:

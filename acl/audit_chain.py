@@ -9,8 +9,8 @@ no two lists of parts share a frame. Text is UTF-8, numbers are decimal digits. 
 
 where ``hash(0)`` is the genesis, hashes are their 32 raw bytes, ``n`` counts from 1, ``at`` is in
 microseconds since 1970-01-01T00:00Z, and ``body`` is the JSON text exactly as stored. What is
-written there is canonical (:func:`canonical_json`, in the spirit of RFC 8785), but a verifier
-hashes the stored text and need not parse it.
+written there is canonical (RFC 8785, see :mod:`acl.canonical`), but a verifier hashes the stored
+text and need not parse it.
 
 Nothing here reads a clock, a database or a secret. A chain without a key shows only that rows
 belong together; that nobody made the whole of it anew is what signed checkpoints show
@@ -20,16 +20,10 @@ belong together; that nobody made the whole of it anew is what signed checkpoint
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final
 
 GENESIS_DOMAIN: Final = "clearance-audit-genesis-v1"
 ROW_DOMAIN: Final = "clearance-audit-row-v1"
-MAX_INTEGER: Final = 2**53 - 1
-"""Beyond it, readers of JSON disagree on what a number is (RFC 8785, section 3.2.2.3)."""
 
 
 def genesis(tenant: str, stream: str) -> bytes:
@@ -52,35 +46,6 @@ def row_hash(
         body: JSON text as stored.
     """
     return _digest(ROW_DOMAIN, previous, tenant, stream, seq, at, kind, body)
-
-
-def canonical_json(value: Mapping[str, object]) -> str:
-    """One text for one value: keys sorted, no blanks, ASCII, no numbers that readers dispute.
-
-    Raises:
-        ValueError: the value holds a float, an integer beyond 2**53, or something that is no JSON.
-    """
-    _refuse_disputed(value, "body")
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _refuse_disputed(value: object, where: str) -> None:
-    match value:
-        case None | bool() | str():
-            pass
-        case int():
-            if abs(value) > MAX_INTEGER:
-                raise ValueError(f"{where}: an integer beyond 2**53 is not exact everywhere")
-        case list() | tuple():
-            for place, item in enumerate(value):
-                _refuse_disputed(item, f"{where}[{place}]")
-        case dict():
-            for key, item in value.items():
-                if type(key) is not str:
-                    raise ValueError(f"{where}: a key that is no text")
-                _refuse_disputed(item, f"{where}.{key}")
-        case _:
-            raise ValueError(f"{where}: {type(value).__name__} has no canonical JSON")
 
 
 def _digest(*parts: bytes | str | int) -> bytes:
