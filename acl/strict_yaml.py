@@ -43,7 +43,7 @@ _BOOL, _STR = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
 _TRUE = frozenset({"true", "yes", "on"})
 # The parser of libyaml is twenty times faster and gives the same events. Its *composer* recurses
 # without a limit and takes the process down; it is not used.
-_RESOLVER = Resolver()
+_RESOLVER: Any = Resolver()
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -99,17 +99,19 @@ class StrictYaml:
                     raise self._at(event, "is nested too deeply; flatten it")
         return root
 
-    def _node(self, event: Any) -> Node | None:  # its stubs leave out what events carry
+    def _node(self, event: Any) -> Node | None:
+        # The stubs of the library leave out much of what events and nodes carry.
+        start: Any = event.start_mark
+        tag: Any = getattr(event, "tag", None)
         match event:
             case ScalarEvent():
-                tag = event.tag
                 if tag is None or tag == "!":
                     tag = _RESOLVER.resolve(ScalarNode, event.value, event.implicit)
-                return ScalarNode(tag, event.value, event.start_mark, event.end_mark)
+                return ScalarNode(tag, event.value, start)
             case MappingStartEvent():
-                return MappingNode(event.tag, [], event.start_mark)
+                return MappingNode(tag, [], start)
             case SequenceStartEvent():
-                return SequenceNode(event.tag, [], event.start_mark)
+                return SequenceNode(tag, [], start)
             case AliasEvent():
                 raise self._at(event, f"the alias *{event.anchor} is not followed; write it out")
             case _:
