@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from acl.directory import installation_secret
 from acl.keys import authenticate
+from acl.ledger import Ledger
 from acl.orm import Database, utc_now
 from acl.resolver import Resolver
 from acl.signing import Signer
@@ -18,11 +19,12 @@ from ingestion.active import current_generation, require_embedder, require_gener
 from ingestion.index.hosts import create_host
 from retrieval.recorder import Recorder
 from retrieval.schema import upgrade
-from retrieval.settings import CATALOGUE
+from retrieval.settings import AUDIT, CATALOGUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
 
     from acl.caller import Caller
@@ -41,6 +43,8 @@ class Runtime:
     Args:
         settings: what the operator set.
         database: the catalogue, already at the current schema.
+        audit_database: where the audit's access stream lives, at the same schema; None for the
+            catalogue itself.
         host: the index engine; None for the one the settings name.
         embedder: the embedder; None for the one the settings name.
         clock: aware UTC; tests give their own.
@@ -52,6 +56,7 @@ class Runtime:
         settings: Settings,
         database: Database,
         *,
+        audit_database: Database | None = None,
         host: IndexHost | None = None,
         embedder: Embedder | None = None,
         clock: Callable[[], datetime] = utc_now,
@@ -59,10 +64,12 @@ class Runtime:
     ) -> None:
         self.settings = settings
         self.database = database
+        self.audit_database = database if audit_database is None else audit_database
         self.clock = clock
         self.secret = installation_secret(database, now=clock())
         self.resolver = Resolver(self.secret, max_acls=settings.max_visible_acls)
         self.recorder = Recorder(database)
+        self.ledger = Ledger(self.audit_database, clock=clock)
         self._host = host
         self._embedder = embedder
         self._on_progress = on_progress
@@ -74,12 +81,10 @@ class Runtime:
     def open(cls, settings: Settings, *, on_progress: OnMessage | None = None) -> Self:
         """Open the installation the settings describe, creating or migrating it if needed."""
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if settings.database_url is None:
-            # SQLite gives its companions the mode of the file itself.
-            (settings.data_dir / CATALOGUE).touch(mode=0o600)
-        database = Database(settings.catalogue_url)
-        upgrade(database)
-        return cls(settings, database, on_progress=on_progress)
+        database = audit = _opened(settings.catalogue_url, settings.data_dir / CATALOGUE)
+        if settings.audit_url != settings.catalogue_url:
+            audit = _opened(settings.audit_url, settings.data_dir / AUDIT)
+        return cls(settings, database, audit_database=audit, on_progress=on_progress)
 
     @property
     def host(self) -> IndexHost:
@@ -184,6 +189,7 @@ class Runtime:
     def close(self) -> None:
         """Write out what is recorded and let go of everything."""
         self.recorder.close()
+        self.ledger.close()
         with self._lock:
             for handle in self._indexes.values():
                 handle.close()
@@ -192,6 +198,7 @@ class Runtime:
                 self._host.close()
             if self._embedder is not None:
                 self._embedder.close()
+        self.audit_database.close()
         self.database.close()
 
     def __enter__(self) -> Self:
@@ -204,3 +211,13 @@ class Runtime:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _opened(url: str, file: Path) -> Database:
+    """The database at ``url``, at the current schema; if that is ``file``, only its owner's."""
+    if url == f"sqlite:///{file}":
+        # SQLite gives its companions the mode of the file itself.
+        file.touch(mode=0o600)
+    database = Database(url)
+    upgrade(database)
+    return database

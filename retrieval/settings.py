@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from verifier.policy import TrustPolicy
 
 CATALOGUE: Final = "catalogue.sqlite"
+AUDIT: Final = "audit.sqlite"
 SIGNING: Final = "signing"
 
 
@@ -37,6 +38,13 @@ class Settings(BaseSettings):
     signing_dir: Path | None = Field(
         default=None,
         description="Where signing keys live; default: signing in the data directory. Mode 0700.",
+    )
+    audit_database_url: str | None = Field(
+        default=None,
+        description=(
+            "Where queries, evidence served and denials are audited; default: audit.sqlite in the "
+            "data directory if the catalogue is SQLite, else the catalogue."
+        ),
     )
     qdrant_url: str | None = Field(
         default=None, description="A Qdrant server; default: the embedded index."
@@ -89,3 +97,15 @@ class Settings(BaseSettings):
     def signing_path(self) -> Path:
         """The directory of the signing keys; replicas must share one."""
         return self.signing_dir or self.data_dir / SIGNING
+
+    @property
+    def audit_url(self) -> str:
+        """The SQLAlchemy URL of the audit's access stream.
+
+        A file of its own beside a SQLite catalogue, so that no query waits for an ingest job.
+        """
+        if self.audit_database_url is not None:
+            return self.audit_database_url
+        if self.catalogue_url.startswith("sqlite"):
+            return f"sqlite:///{self.data_dir / AUDIT}"
+        return self.catalogue_url

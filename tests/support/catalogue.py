@@ -12,6 +12,7 @@ from sqlalchemy import event
 from acl.models import Installation
 from acl.orm import Database
 from retrieval.schema import upgrade
+from retrieval.settings import AUDIT, CATALOGUE
 from tests.support.clock import NOON
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ class Blank(Protocol):
         """Open a copy of it; ``directory`` is for its files, if it has any."""
         ...
 
+    def open_audit(self, directory: Path) -> Database | None:
+        """Open what holds the access stream, unless the catalogue does (None)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SqliteBlank:
@@ -44,8 +49,15 @@ class SqliteBlank:
 
     def open(self, directory: Path) -> Database:
         """A copy in ``directory``, opened without waiting for the disk."""
+        return self._copy(directory, CATALOGUE)
+
+    def open_audit(self, directory: Path) -> Database | None:
+        """Another copy: a file of its own, as beside every SQLite catalogue."""
+        return self._copy(directory, AUDIT)
+
+    def _copy(self, directory: Path, name: str) -> Database:
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / "catalogue.sqlite"
+        path = directory / name
         shutil.copyfile(self.path, path)
         database = Database(f"sqlite:///{path}")
         event.listen(database.writer, "connect", _do_not_wait_for_the_disk)
@@ -60,9 +72,14 @@ class PostgresBlank:
 
     def open(self, directory: Path) -> Database:
         """A copy in a database of its own, which goes when it is closed."""
-        del directory
+        directory.mkdir(parents=True, exist_ok=True)
         made = ExitStack()
         return _Borrowed(made.enter_context(self.server.database(fill)), made)
+
+    def open_audit(self, directory: Path) -> Database | None:
+        """None: the catalogue holds it."""
+        del directory
+        return None
 
 
 class _Borrowed(Database):

@@ -93,6 +93,7 @@ class Installation:
         runtime = Runtime(
             Settings(data_dir=directory_, embedder=f"hash:{DIMENSIONS}", **settings),
             database,
+            audit_database=blank.open_audit(directory_),
             host=MemoryHost() if host is None else host,
             embedder=HashEmbedder(DIMENSIONS) if embedder is None else embedder,
             clock=clock,
