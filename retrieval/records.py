@@ -89,3 +89,21 @@ class ExposureRow(TenantScoped, Base):
     text_sha256: Mapped[str]
 
     __table_args__ = (Index("ix_exposure_receipt", "tenant", "receipt_id"),)
+
+
+class FeedbackRow(TenantScoped, Base):
+    """What a caller said of a receipt, or of a chunk: one opinion each, the latest. Beside those.
+
+    The comment is the caller's own text, and as confidential as a document.
+    """
+
+    __tablename__ = "feedback"
+
+    about: Mapped[str] = mapped_column(primary_key=True)
+    target_id: Mapped[str] = mapped_column(primary_key=True)
+    caller_digest: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    useful: Mapped[bool]
+    comment: Mapped[str | None]
+
+    __table_args__ = (Index("ix_feedback_at", "tenant", "at"),)

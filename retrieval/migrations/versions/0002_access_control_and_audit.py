@@ -136,6 +136,20 @@ def _create_receipts() -> None:
         ),
     )
     op.create_index("ix_exposure_receipt", "exposure", ["tenant", "receipt_id"])
+    op.create_table(
+        "feedback",
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("target_id", sa.String(), nullable=False),
+        sa.Column("caller_digest", sa.String(), nullable=False),
+        sa.Column("at", _AT, nullable=False),
+        sa.Column("useful", sa.Boolean(), nullable=False),
+        sa.Column("comment", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "tenant", "about", "target_id", "caller_digest", name=op.f("pk_feedback")
+        ),
+    )
+    op.create_index("ix_feedback_at", "feedback", ["tenant", "at"])
 
 
 _STANDING = sa.text(
