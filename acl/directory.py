@@ -1,20 +1,23 @@
-"""The directory: tenants, principals, memberships and ACLs, changed inside one write transaction.
+"""The directory: tenants, principals and memberships, changed inside one write transaction.
 
 Every function that changes something bumps the tenant's ``acl_version`` in the same transaction,
-so that no cached scope outlives it, and returns whether anything changed. All are idempotent.
+so that no cached scope outlives it, and returns whether (or how much) changed. All are idempotent.
+ACLs are in :mod:`acl.acls`.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, delete, insert, select, update
 
-from acl.digest import keyed_id
-from acl.entries import AclEntry, Effect, check_name
+from acl.entries import check_name
 from acl.errors import InvalidAclError, NotFoundError
-from acl.models import AclEntryRow, AclRow, Installation, MembershipRow, PrincipalRow, Tenant
+from acl.models import Installation, MembershipRow, PrincipalRow, Tenant
+from acl.orm import batches
 from acl.principal import EVERYONE, Principal, PrincipalKind
 
 if TYPE_CHECKING:
@@ -56,24 +59,77 @@ def ensure_tenant(database: Database, name: str, *, now: datetime) -> bool:
 
 
 def bump_acl_version(session: Session, tenant: str) -> None:
-    """Mark every cached scope of the tenant as outdated, with this transaction's commit."""
+    """Mark every cached scope of the tenant as outdated, with this transaction's commit.
+
+    Once for each transaction: nobody else sees what lies between. So a scope resolved inside a
+    write transaction must not be kept beyond it.
+    """
+    innermost = session.get_nested_transaction() or session.get_transaction()
+    bumped = session.info.setdefault("acl_version_bumped", WeakKeyDictionary())
+    within = innermost
+    while within is not None:
+        if tenant in bumped.get(within, ()):
+            return
+        within = within.parent
     session.execute(
         update(Tenant).where(Tenant.name == tenant).values(acl_version=Tenant.acl_version + 1)
     )
+    # Noted with the transaction that did it, so that rolling back a savepoint forgets it too.
+    bumped.setdefault(innermost or session.get_transaction(), set()).add(tenant)
+
+
+def lock_directory(session: Session, tenant: str) -> int:
+    """Stand in line with whoever else administers the tenant. Returns its ``acl_version``.
+
+    What is read after this stays true until the transaction ends: two administrators cannot both
+    find an object as they expect it, or close a cycle together. (SQLite has one writer anyway.)
+    """
+    locked = select(Tenant.acl_version).where(Tenant.name == tenant).with_for_update()
+    return session.execute(locked).scalar_one()
+
+
+def known_principals(session: Session, tenant: str, names: Iterable[str]) -> set[str]:
+    """Those of ``names`` that the tenant knows, switched on or off."""
+    found: set[str] = set()
+    for some in batches(sorted(set(names))):
+        found.update(
+            session.scalars(
+                select(PrincipalRow.principal).where(
+                    PrincipalRow.tenant == tenant, PrincipalRow.principal.in_(some)
+                )
+            )
+        )
+    return found
+
+
+def ensure_principals(
+    session: Session, tenant: str, principals: Iterable[Principal], *, now: datetime
+) -> int:
+    """Make the principals known (and leave them as they are if they were). How many are new."""
+    names = {str(principal) for principal in principals}
+    new = sorted(names - known_principals(session, tenant, names)) if names else []
+    if new:
+        session.execute(
+            insert(PrincipalRow),
+            [
+                {"tenant": tenant, "principal": name, "enabled": True, "created_at": now}
+                for name in new
+            ],
+        )
+        bump_acl_version(session, tenant)
+    return len(new)
 
 
 def ensure_principal(session: Session, tenant: str, principal: Principal, *, now: datetime) -> bool:
     """Make the principal known (and leave it as it is if it was). True if it is new."""
-    if session.get(PrincipalRow, (tenant, str(principal))) is not None:
-        return False
-    session.add(PrincipalRow(tenant=tenant, principal=str(principal), created_at=now))
-    session.flush()
-    bump_acl_version(session, tenant)
-    return True
+    return bool(ensure_principals(session, tenant, [principal], now=now))
 
 
 def set_enabled(session: Session, tenant: str, principal: Principal, *, enabled: bool) -> bool:
     """Switch a principal on or off. A disabled user sees nothing; a disabled group admits nobody.
+
+    Done by hand, it ends whatever directory kept the principal until now: what somebody switched
+    off by hand, no synchronisation switches on again.
 
     Raises:
         NotFoundError: the principal is unknown.
@@ -83,9 +139,51 @@ def set_enabled(session: Session, tenant: str, principal: Principal, *, enabled:
         raise NotFoundError(f"principal {principal} is unknown in this tenant")
     if row.enabled == enabled:
         return False
-    row.enabled = enabled
+    row.enabled, row.managed_by = enabled, None
+    session.flush()
     bump_acl_version(session, tenant)
     return True
+
+
+def check_member(group: Principal, member: Principal) -> None:
+    """Refuse what cannot be a membership.
+
+    Raises:
+        InvalidAclError: ``group`` is no group, or ``member`` is 'everyone'.
+    """
+    if group.kind is not PrincipalKind.GROUP:
+        raise InvalidAclError(f"group {group}: only a group has members; write group:ID")
+    if member.kind is PrincipalKind.EVERYONE:
+        raise InvalidAclError("member: 'everyone' cannot join a group; allow 'everyone' instead")
+
+
+def add_members(
+    session: Session,
+    tenant: str,
+    edges: Iterable[tuple[Principal, Principal]],
+    *,
+    managed_by: str | None = None,
+    now: datetime,
+) -> int:
+    """Put members into groups, as (group, member); all become known. How many edges are new.
+
+    Raises:
+        InvalidAclError: a group is no group, or a member is 'everyone'.
+    """
+    wanted = list(dict.fromkeys(edges))
+    for group, member in wanted:
+        check_member(group, member)
+    ensure_principals(session, tenant, {one for edge in wanted for one in edge}, now=now)
+    held = _held_edges(session, tenant, {str(group) for group, _ in wanted})
+    rows = [
+        {"tenant": tenant, "member": str(member), "grp": str(group), "managed_by": managed_by}
+        for group, member in wanted
+        if (str(group), str(member)) not in held
+    ]
+    if rows:
+        session.execute(insert(MembershipRow), rows)
+        bump_acl_version(session, tenant)
+    return len(rows)
 
 
 def add_member(
@@ -96,12 +194,8 @@ def add_member(
     Raises:
         InvalidAclError: ``group`` is no group, or ``member`` is 'everyone'.
     """
-    if group.kind is not PrincipalKind.GROUP:
-        raise InvalidAclError(f"group {group}: only a group has members; write group:ID")
-    if member.kind is PrincipalKind.EVERYONE:
-        raise InvalidAclError("member: 'everyone' cannot join a group; allow 'everyone' instead")
-    ensure_principal(session, tenant, group, now=now)
-    ensure_principal(session, tenant, member, now=now)
+    check_member(group, member)
+    ensure_principals(session, tenant, (group, member), now=now)
     if session.get(MembershipRow, (tenant, str(member), str(group))) is not None:
         return False
     session.add(MembershipRow(tenant=tenant, member=str(member), grp=str(group)))
@@ -112,161 +206,39 @@ def add_member(
 
 def remove_member(session: Session, tenant: str, group: Principal, member: Principal) -> bool:
     """Take ``member`` out of ``group``. True if the edge existed."""
-    removed = session.execute(
-        delete(MembershipRow).where(
-            MembershipRow.tenant == tenant,
-            MembershipRow.member == str(member),
-            MembershipRow.grp == str(group),
-        )
-    )
-    if not cast("CursorResult[object]", removed).rowcount:
-        return False
-    bump_acl_version(session, tenant)
-    return True
+    return bool(remove_members(session, tenant, [(group, member)]))
 
 
-def acl_by_name(session: Session, tenant: str, name: str) -> AclRow:
-    """The ACL called ``name``.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    row = session.scalar(select(AclRow).where(AclRow.tenant == tenant, AclRow.name == name))
-    if row is None:
-        raise NotFoundError(f"acl {name!r} does not exist; list them with: clearance acl list")
-    return row
-
-
-def put_acl(
-    session: Session,
-    tenant: str,
-    name: str,
-    *,
-    secret: bytes,
-    parent: str | None = None,
-    inherit: bool = True,
-    entries: Iterable[AclEntry] = (),
-    managed_by: str | None = None,
-    now: datetime,
-) -> tuple[str, bool]:
-    """Create or replace an ACL: its parent, inheritance and the whole of its entries.
-
-    Principals named in an allow become known; a deny makes nobody known, or it would open what is
-    for everyone to whoever it refuses. The id is a keyed function of tenant and name, so it
-    tells nothing about other ACLs.
-
-    Returns:
-        The ACL's id, and whether anything changed.
-
-    Raises:
-        NotFoundError: the parent does not exist.
-        InvalidAclError: the parents would form a cycle, or a principal is both listed twice with
-            different expiries.
-    """
-    check_name(name, field="acl")
-    acl_id = keyed_id(secret, "acl", tenant, name)
-    parent_id = None if parent is None else acl_by_name(session, tenant, parent).id
-    _refuse_cycle(session, tenant, acl_id, parent_id, name)
-    row = session.get(AclRow, (tenant, acl_id))
-    changed = False
-    if row is None:
-        row = AclRow(tenant=tenant, id=acl_id, name=name, parent_id=parent_id, inherit=inherit)
-        row.managed_by = managed_by
-        session.add(row)
-        session.flush()
-        changed = True
-    elif (row.parent_id, row.inherit, row.managed_by) != (parent_id, inherit, managed_by):
-        row.parent_id, row.inherit, row.managed_by = parent_id, inherit, managed_by
-        changed = True
-    changed |= _replace_entries(session, tenant, acl_id, entries, now=now)
-    if changed:
-        session.flush()
-        bump_acl_version(session, tenant)
-    return acl_id, changed
-
-
-def grant(session: Session, tenant: str, acl_name: str, entry: AclEntry, *, now: datetime) -> bool:
-    """Add one entry to an ACL, or change its expiry. True if anything changed."""
-    acl_id = acl_by_name(session, tenant, acl_name).id
-    if entry.effect is Effect.ALLOW:
-        ensure_principal(session, tenant, entry.principal, now=now)
-    row = session.get(AclEntryRow, (tenant, acl_id, entry.effect.value, str(entry.principal)))
-    if row is not None and row.expires_at == entry.expires_at:
-        return False
-    if row is None:
-        session.add(_entry_row(tenant, acl_id, entry))
-    else:
-        row.expires_at = entry.expires_at
-    session.flush()
-    bump_acl_version(session, tenant)
-    return True
-
-
-def revoke(
-    session: Session, tenant: str, acl_name: str, effect: Effect, principal: Principal
-) -> bool:
-    """Remove one entry from an ACL. True if it existed."""
-    acl_id = acl_by_name(session, tenant, acl_name).id
-    row = session.get(AclEntryRow, (tenant, acl_id, effect.value, str(principal)))
-    if row is None:
-        return False
-    session.delete(row)
-    session.flush()
-    bump_acl_version(session, tenant)
-    return True
-
-
-def _entry_row(tenant: str, acl_id: str, entry: AclEntry) -> AclEntryRow:
-    return AclEntryRow(
-        tenant=tenant,
-        acl_id=acl_id,
-        effect=entry.effect.value,
-        principal=str(entry.principal),
-        expires_at=entry.expires_at,
-    )
-
-
-def _replace_entries(
-    session: Session, tenant: str, acl_id: str, entries: Iterable[AclEntry], *, now: datetime
-) -> bool:
-    wanted: dict[tuple[str, str], AclEntry] = {}
-    for entry in entries:
-        key = (entry.effect.value, str(entry.principal))
-        if key in wanted and wanted[key] != entry:
-            raise InvalidAclError(
-                f"entries: {entry.effect} {entry.principal} stands twice with different expiries"
+def remove_members(
+    session: Session, tenant: str, edges: Iterable[tuple[Principal, Principal]]
+) -> int:
+    """Take members out of groups, as (group, member). How many edges there were."""
+    by_group: dict[str, list[str]] = defaultdict(list)
+    for group, member in edges:
+        by_group[str(group)].append(str(member))
+    removed = 0
+    for name, members in by_group.items():
+        for some in batches(members):
+            gone = session.execute(
+                delete(MembershipRow).where(
+                    MembershipRow.tenant == tenant,
+                    MembershipRow.grp == name,
+                    MembershipRow.member.in_(some),
+                )
             )
-        wanted[key] = entry
-    held = {
-        (row.effect, row.principal): row
-        for row in session.scalars(
-            select(AclEntryRow).where(AclEntryRow.tenant == tenant, AclEntryRow.acl_id == acl_id)
+            removed += cast("CursorResult[object]", gone).rowcount
+    if removed:
+        bump_acl_version(session, tenant)
+    return removed
+
+
+def _held_edges(session: Session, tenant: str, groups: set[str]) -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
+    for some in batches(sorted(groups)):
+        rows = session.execute(
+            select(MembershipRow.grp, MembershipRow.member).where(
+                MembershipRow.tenant == tenant, MembershipRow.grp.in_(some)
+            )
         )
-    }
-    changed = False
-    for key, row in held.items():
-        if key not in wanted:
-            session.delete(row)
-            changed = True
-        elif row.expires_at != wanted[key].expires_at:
-            row.expires_at = wanted[key].expires_at
-            changed = True
-    for key, entry in wanted.items():
-        if key not in held:
-            if entry.effect is Effect.ALLOW:
-                ensure_principal(session, tenant, entry.principal, now=now)
-            session.add(_entry_row(tenant, acl_id, entry))
-            changed = True
-    return changed
-
-
-def _refuse_cycle(
-    session: Session, tenant: str, acl_id: str, parent_id: str | None, name: str
-) -> None:
-    seen = {acl_id}
-    while parent_id is not None:
-        if parent_id in seen:
-            raise InvalidAclError(f"acl {name!r}: its parents would form a cycle")
-        seen.add(parent_id)
-        parent = session.get(AclRow, (tenant, parent_id))
-        parent_id = None if parent is None else parent.parent_id
+        found.update((row.grp, row.member) for row in rows)
+    return found

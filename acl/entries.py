@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from acl.principal import Principal
 
 MAX_NAME_LENGTH = 1024
+MAX_PURPOSE_LENGTH = 64
+_PURPOSE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{MAX_PURPOSE_LENGTH - 1}}}", re.ASCII)
 
 
 class Effect(StrEnum):
@@ -41,3 +44,13 @@ def check_name(name: str, *, field: str) -> str:
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise InvalidAclError(f"{field}: give 1 to {MAX_NAME_LENGTH} printable characters")
     return name
+
+
+def check_purpose(purpose: str) -> str:
+    """Return ``purpose`` if a token and an ACL can name it, else raise."""
+    if not _PURPOSE.fullmatch(purpose):
+        raise InvalidAclError(
+            f"purposes: {purpose[:MAX_PURPOSE_LENGTH]!r} must be letters, digits, dots, dashes, "
+            f"colons or underscores, {MAX_PURPOSE_LENGTH} at most"
+        )
+    return purpose

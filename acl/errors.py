@@ -5,9 +5,14 @@
     AclError
     ├── InvalidPrincipalError     a principal is malformed
     ├── InvalidAclError           an ACL, entry or membership is malformed or would form a cycle
+    │   └── PolicyFileError       a file of ACLs and groups cannot be obeyed (file, line, field)
+    ├── AclInUseError             an ACL was to be removed, but something stands under it
+    ├── PreconditionMissingError  a change to what exists does not say which state it changes
+    ├── PreconditionFailedError   what was to be changed is no longer as the change expects it
     ├── NotFoundError             a named tenant, principal, ACL or key does not exist
     ├── InvalidTokenError         a bearer token is absent, malformed, unknown, expired or revoked
     │   └── RefusedTokenError     the same, with the reason for logs (:mod:`acl.faults`)
+    ├── KeySetError               an issuer's keys could not be fetched or read
     ├── SpentKeyError             a key that is expired or revoked was to be replaced
     ├── EscalationError           a token was about to hand out more than it holds itself
     ├── MissingScopeError         the token is good but lacks the API scope of the operation
@@ -44,6 +49,41 @@ class InvalidAclError(AclError):
     code = "invalid_acl"
 
 
+class PolicyFileError(InvalidAclError):
+    """A file of ACLs and groups, or a listing of a directory, cannot be obeyed; nothing was done.
+
+    Attributes:
+        file: what the file is called.
+        line: of the offending key or value, counted from 1; None where none is known.
+        field: dotted path of it, such as ``acls.hr.allow[2]``; None for the file.
+    """
+
+    code = "invalid_policy"
+
+    def __init__(self, message: str, *, file: str, line: int | None, field: str | None) -> None:
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(": ".join(part for part in (place, field, message) if part))
+        self.file, self.line, self.field = file, line, field
+
+
+class AclInUseError(AclError):
+    """An ACL was to be removed, but documents or other ACLs stand under it."""
+
+    code = "acl_in_use"
+
+
+class PreconditionMissingError(AclError):
+    """A change to something that exists does not say which state of it it changes."""
+
+    code = "precondition_required"
+
+
+class PreconditionFailedError(AclError):
+    """What was to be changed is no longer (or not yet) as the change expects it."""
+
+    code = "precondition_failed"
+
+
 class NotFoundError(AclError):
     """A named tenant, principal, ACL or key does not exist."""
 
@@ -54,6 +94,12 @@ class InvalidTokenError(AclError):
     """A bearer token is absent, malformed, unknown, expired or revoked: one message for all."""
 
     code = "unauthenticated"
+
+
+class KeySetError(AclError):
+    """An issuer's keys could not be fetched or read; whoever needs them is refused."""
+
+    code = "keys_unavailable"
 
 
 class SpentKeyError(AclError):

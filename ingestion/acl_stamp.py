@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from acl.directory import bump_acl_version, put_acl
+from acl.acls import put_acl
+from acl.directory import bump_acl_version
 from acl.entries import AclEntry, Effect
 from acl.models import AclRow
 from acl.principal import Principal

@@ -94,7 +94,7 @@ def grant(
 ) -> None:
     """Allow (or with --deny refuse) somebody an ACL and what inherits from it."""
     with opened(context) as runtime:
-        from acl.directory import grant as add
+        from acl.acls import grant as add
         from acl.entries import AclEntry
         from acl.principal import Principal
 
@@ -117,7 +117,7 @@ def revoke(
 ) -> None:
     """Take a grant (or with --deny a refusal) back. It is gone for the next query."""
     with opened(context) as runtime:
-        from acl.directory import revoke as remove
+        from acl.acls import revoke as remove
         from acl.principal import Principal
 
         require_tenant(runtime, tenant)
@@ -209,7 +209,7 @@ def _say(done: str, *, changed: bool, as_json: bool) -> None:
 
 
 def _warn_if_managed(runtime: Runtime, tenant: str, acl: str) -> None:
-    from acl.directory import acl_by_name
+    from acl.acls import acl_by_name
 
     with runtime.database.read(tenant) as session:
         source = acl_by_name(session, tenant, acl).managed_by

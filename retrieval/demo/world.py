@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from acl import directory
+from acl import acls, directory
 from acl.entries import AclEntry, Effect
 from acl.models import AclEntryRow, AclRow
 from acl.principal import Principal, PrincipalKind
@@ -109,11 +109,11 @@ def _remove_entry(runtime: Runtime, tenant: str, values: dict[str, str]) -> Call
         acl = _acl_of(session, tenant, values["document"])
         row = session.get_one(AclEntryRow, (tenant, acl.id, effect.value, str(principal)))
         name, entry = acl.name, AclEntry(effect, principal, row.expires_at)
-        directory.revoke(session, tenant, name, effect, principal)
+        acls.revoke(session, tenant, name, effect, principal)
 
     def undo() -> None:
         with runtime.database.write(tenant) as session:
-            directory.grant(session, tenant, name, entry, now=runtime.clock())
+            acls.grant(session, tenant, name, entry, now=runtime.clock())
 
     return undo
 

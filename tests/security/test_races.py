@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acl.directory import grant, put_acl, remove_member, revoke, set_enabled
+from acl.acls import grant, put_acl, revoke
+from acl.directory import remove_member, set_enabled
 from acl.entries import AclEntry, Effect
 from acl.errors import TenantDisabledError
 from acl.models import Tenant

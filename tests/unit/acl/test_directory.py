@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from acl import directory
+from acl import acls, directory
 from acl.entries import AclEntry, Effect
 from acl.errors import InvalidAclError, NotFoundError
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow, Tenant
@@ -29,7 +29,7 @@ ALLOW = AclEntry(Effect.ALLOW, ANN)
 
 
 def _put(session: Session, name: str, *entries: AclEntry, parent: str | None = None) -> bool:
-    return directory.put_acl(
+    return acls.put_acl(
         session, TENANT, name, secret=SECRET, parent=parent, entries=entries, now=NOON
     )[1]
 
@@ -47,11 +47,11 @@ CHANGES: dict[str, Callable[[Session], bool]] = {
     "an ACL": lambda s: _put(s, "new", ALLOW),
     "entries": lambda s: _put(s, "held", AclEntry(Effect.DENY, ANN)),
     "a parent": lambda s: _put(s, "held", ALLOW, parent="top"),
-    "a grant": lambda s: directory.grant(s, TENANT, "held", AclEntry(Effect.DENY, ANN), now=NOON),
-    "an expiry": lambda s: directory.grant(
+    "a grant": lambda s: acls.grant(s, TENANT, "held", AclEntry(Effect.DENY, ANN), now=NOON),
+    "an expiry": lambda s: acls.grant(
         s, TENANT, "held", AclEntry(Effect.ALLOW, ANN, NOON + HOUR), now=NOON
     ),
-    "a revocation": lambda s: directory.revoke(s, TENANT, "held", Effect.ALLOW, ANN),
+    "a revocation": lambda s: acls.revoke(s, TENANT, "held", Effect.ALLOW, ANN),
 }
 
 
@@ -149,16 +149,16 @@ def test_an_acl_s_id_tells_nothing_and_depends_on_tenant_and_name(catalogue: Dat
     ids = set()
     for tenant, name in ((TENANT, "a"), (TENANT, "b"), ("rival", "a")):
         with catalogue.write(tenant) as session:
-            ids.add(directory.put_acl(session, tenant, name, secret=SECRET, now=NOON)[0])
+            ids.add(acls.put_acl(session, tenant, name, secret=SECRET, now=NOON)[0])
     assert len(ids) == 3
 
 
 def test_what_does_not_exist_cannot_be_granted_or_revoked(catalogue: Database) -> None:
     with catalogue.write(TENANT) as session:
         with pytest.raises(NotFoundError):
-            directory.grant(session, TENANT, "a", ALLOW, now=NOON)
+            acls.grant(session, TENANT, "a", ALLOW, now=NOON)
         with pytest.raises(NotFoundError):
-            directory.revoke(session, TENANT, "a", Effect.ALLOW, ANN)
+            acls.revoke(session, TENANT, "a", Effect.ALLOW, ANN)
         _put(session, "a")
-        assert not directory.revoke(session, TENANT, "a", Effect.ALLOW, ANN)
+        assert not acls.revoke(session, TENANT, "a", Effect.ALLOW, ANN)
         assert session.scalars(select(AclRow.name)).all() == ["a"]
