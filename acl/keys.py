@@ -2,7 +2,8 @@
 
 A key reads ``clr_<id>_<secret>``. The secret has 256 random bits, so a plain SHA-256 is enough:
 there is nothing to guess, and checking stays cheap. Absent, malformed, unknown, wrong, expired and
-revoked keys all fail with the same words.
+revoked keys all fail with the same words, and so does a key whose row can no longer be understood:
+what was meant to narrow it may be the part that is lost.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from acl.caller import ApiScope, Caller
-from acl.errors import InvalidTokenError, NotFoundError
+from acl import strict_json
+from acl.caller import NOT_NARROWED, ApiScope, Caller, Narrowing
+from acl.errors import AclError, NotFoundError, SpentKeyError, TenantDisabledError
+from acl.faults import REFUSED, RefusedTokenError, TokenFault
 from acl.models import ApiKeyRow, Tenant
+from acl.narrowing import dump_narrowing, parse_narrowing
 from acl.principal import Principal
 
 if TYPE_CHECKING:
@@ -29,8 +34,13 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
 
+__all__ = ["REFUSED", "NewKey", "authenticate", "create_key", "revoke_key", "rotate_key"]
+
+PREFIX: Final = "clr_"
+TENANT_DISABLED: Final = "this tenant is disabled"
+DEFAULT_OVERLAP: Final = timedelta(days=1)
+
 _FORM = re.compile(r"clr_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
-REFUSED = "the bearer token is missing, unknown, expired or revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +61,27 @@ def create_key(
     actor: Principal | None = None,
     label: str = "",
     expires_at: datetime | None = None,
+    narrowing: Narrowing = NOT_NARROWED,
+    replaces: str | None = None,
 ) -> NewKey:
-    """Make a key that speaks for ``subject`` (through ``actor``, if an agent holds it)."""
+    """Make a key that speaks for ``subject`` (through ``actor``, if an agent holds it).
+
+    Args:
+        session: of the tenant, for writing.
+        tenant: the only tenant the key is good for.
+        subject: who asks with it: a user or a service.
+        api_scopes: what it may be used for.
+        now: aware UTC.
+        actor: the agent that holds it; the view is then what both may see.
+        label: a note to recognise it by.
+        expires_at: from then on it is refused; None for never.
+        narrowing: what it takes away from the view.
+        replaces: the id of the key it was made to replace.
+
+    Raises:
+        InvalidPrincipalError: a group or everyone cannot call.
+        InvalidAclError: ``narrowing`` names what cannot be named.
+    """
     scopes = frozenset(api_scopes)
     actors = () if actor is None else (actor,)
     Caller(tenant, subject, actors, scopes)  # refuses a group or 'everyone' as an identity
@@ -65,12 +94,51 @@ def create_key(
             subject=str(subject),
             actor=None if actor is None else str(actor),
             api_scopes=" ".join(sorted(scopes)),
+            narrowing=dump_narrowing(narrowing),
             label=label,
             created_at=now,
             expires_at=expires_at,
+            replaces=replaces,
         )
     )
-    return NewKey(key_id, f"clr_{key_id}_{secret}")
+    return NewKey(key_id, f"{PREFIX}{key_id}_{secret}")
+
+
+def rotate_key(
+    session: Session,
+    tenant: str,
+    key_id: str,
+    *,
+    now: datetime,
+    overlap: timedelta = DEFAULT_OVERLAP,
+) -> NewKey:
+    """Make a key like ``key_id``, which stays good for ``overlap`` and is refused after that.
+
+    The new key is good for as long as the old one was made for, counted from now.
+
+    Raises:
+        NotFoundError: the tenant has no such key.
+        SpentKeyError: it is expired or revoked, or its row cannot be understood.
+    """
+    old = _row(session, tenant, key_id)
+    if fault_of(old, now=now) is not None:
+        raise SpentKeyError(f"key {key_id!r} is expired or revoked: create a new one instead")
+    caller = _caller_of(old)
+    made = create_key(
+        session,
+        tenant,
+        caller.subject,
+        api_scopes=caller.api_scopes,
+        now=now,
+        actor=caller.actors[0] if caller.actors else None,
+        label=old.label,
+        expires_at=None if old.expires_at is None else now + (old.expires_at - old.created_at),
+        narrowing=caller.narrowing,
+        replaces=key_id,
+    )
+    ends = now + overlap
+    old.expires_at = ends if old.expires_at is None else min(old.expires_at, ends)
+    return made
 
 
 def revoke_key(session: Session, tenant: str, key_id: str, *, now: datetime) -> None:
@@ -79,39 +147,73 @@ def revoke_key(session: Session, tenant: str, key_id: str, *, now: datetime) -> 
     Raises:
         NotFoundError: the tenant has no such key.
     """
-    row = session.get(ApiKeyRow, (tenant, key_id))
-    if row is None:
-        raise NotFoundError(f"key {key_id!r} does not exist in this tenant")
+    row = _row(session, tenant, key_id)
     row.revoked_at = row.revoked_at or now
+
+
+def fault_of(row: ApiKeyRow, *, now: datetime) -> TokenFault | None:
+    """What is wrong with a key at ``now``, its secret aside; None if it is good."""
+    if row.revoked_at is not None:
+        return TokenFault.REVOKED
+    if row.expires_at is not None and now >= row.expires_at:
+        return TokenFault.EXPIRED
+    try:
+        _caller_of(row)
+    except (AclError, ValueError):
+        return TokenFault.MALFORMED
+    return None
 
 
 def authenticate(database: Database, token: str, *, now: datetime) -> Caller:
     """The caller a key speaks for.
 
     Raises:
-        InvalidTokenError: whatever is wrong with the token; one message for all.
+        RefusedTokenError: whatever is wrong with the token; one message for all.
+        TenantDisabledError: the key is good, and its tenant is switched off.
     """
     form = _FORM.fullmatch(token)
     if form is None:
-        raise InvalidTokenError(REFUSED)
+        raise RefusedTokenError(TokenFault.MALFORMED)
     key_id, secret = form.groups()
     presented = hashlib.sha256(secret.encode()).digest()
     with database.unguarded("the token says which tenant; before it there is none") as session:
-        row = session.scalar(
-            select(ApiKeyRow)
+        found = session.execute(
+            select(ApiKeyRow, Tenant.enabled)
             .join(Tenant, Tenant.name == ApiKeyRow.tenant)
             .where(ApiKeyRow.key_id == key_id)
-        )
+        ).one_or_none()
+        row, enabled = (None, False) if found is None else found.t
         # Compare against something even when the id is unknown, so that ids cannot be timed.
         stored = bytes(32) if row is None else row.secret_hash
         matches = hmac.compare_digest(stored, presented)
-        if row is None or not matches or row.revoked_at is not None:
-            raise InvalidTokenError(REFUSED)
-        if row.expires_at is not None and now >= row.expires_at:
-            raise InvalidTokenError(REFUSED)
-        return Caller(
-            tenant=row.tenant,
-            subject=Principal.parse(row.subject),
-            actors=() if row.actor is None else (Principal.parse(row.actor),),
-            api_scopes=frozenset(ApiScope(s) for s in row.api_scopes.split()),
-        )
+        if row is None or not matches:
+            raise RefusedTokenError(TokenFault.UNKNOWN_KEY)
+        fault = fault_of(row, now=now)
+        if fault is not None:
+            raise RefusedTokenError(fault)
+        if not enabled:
+            raise TenantDisabledError(TENANT_DISABLED)
+        return _caller_of(row)
+
+
+def _row(session: Session, tenant: str, key_id: str) -> ApiKeyRow:
+    row = session.get(ApiKeyRow, (tenant, key_id))
+    if row is None:
+        raise NotFoundError(f"key {key_id!r} does not exist in this tenant")
+    return row
+
+
+def _caller_of(row: ApiKeyRow) -> Caller:
+    """The caller a key's row describes.
+
+    Raises:
+        AclError, ValueError: the row cannot be understood, so nobody is.
+    """
+    return Caller(
+        tenant=row.tenant,
+        subject=Principal.parse(row.subject),
+        actors=() if row.actor is None else (Principal.parse(row.actor),),
+        api_scopes=frozenset(ApiScope(scope) for scope in row.api_scopes.split()),
+        narrowing=parse_narrowing(strict_json.loads(row.narrowing)),
+        via=f"key:{row.key_id}",
+    )

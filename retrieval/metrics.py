@@ -19,6 +19,7 @@ REQUEST_SECONDS: Final = "clearance_request_seconds"
 ANSWERS: Final = "clearance_answers"
 RETRIEVE_SECONDS: Final = "clearance_retrieve_seconds"
 RECHECK_DROPS: Final = "clearance_recheck_drops"
+TOKENS_REFUSED: Final = "clearance_tokens_refused"
 TOOL_CALLS: Final = "clearance_tool_calls"
 
 OK: Final = "ok"
@@ -38,6 +39,9 @@ class Metrics:
 
     def tool_call(self, *, tool: str, code: str) -> None:
         """Count one MCP tool call."""
+
+    def token_refused(self, *, fault: str) -> None:
+        """Count one bearer token that was refused, by what was wrong with it."""
 
     def recheck_drops(self, count: int) -> None:
         """Count hits that the recheck kept back immediately before they would have left."""
@@ -86,6 +90,12 @@ class PrometheusMetrics(Metrics):
             ["tool", "code"],
             registry=self.registry,
         )
+        self._tokens_refused = Counter(
+            TOKENS_REFUSED,
+            "Bearer tokens refused, by what was wrong (whoever sent them is not told).",
+            ["fault"],
+            registry=self.registry,
+        )
         self._recheck_drops = Counter(
             RECHECK_DROPS,
             "Hits that the recheck kept back immediately before they would have left.",
@@ -105,6 +115,10 @@ class PrometheusMetrics(Metrics):
     def tool_call(self, *, tool: str, code: str) -> None:
         """Count one MCP tool call."""
         self._tool_calls.labels(tool, code).inc()
+
+    def token_refused(self, *, fault: str) -> None:
+        """Count one refused token."""
+        self._tokens_refused.labels(fault).inc()
 
     def recheck_drops(self, count: int) -> None:
         """Count hits kept back."""

@@ -9,14 +9,20 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
+import structlog
+
+from acl.authenticate import Authenticator
 from acl.directory import installation_secret
-from acl.keys import authenticate
+from acl.faults import RefusedTokenError
+from acl.key_use import KeyUse
 from acl.ledger import Ledger
 from acl.orm import Database, utc_now
 from acl.resolver import Resolver
 from acl.signing import Signer
 from ingestion.active import current_generation, require_embedder, require_generation
 from ingestion.index.hosts import create_host
+from retrieval import metrics as measure
+from retrieval.issuers import create_tokens
 from retrieval.recorder import Recorder
 from retrieval.schema import upgrade
 from retrieval.settings import AUDIT, CATALOGUE
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from acl.authenticate import Identity
     from acl.caller import Caller
     from ingestion.context import IngestContext
     from ingestion.embedding.port import Embedder
@@ -35,6 +42,8 @@ if TYPE_CHECKING:
     from retrieval.settings import Settings
 
     OnMessage = Callable[[str], None]
+
+_log = structlog.get_logger(__name__)
 
 
 class Runtime:
@@ -69,6 +78,10 @@ class Runtime:
         self.secret = installation_secret(database, now=clock())
         self.resolver = Resolver(self.secret, max_acls=settings.max_visible_acls)
         self.recorder = Recorder(database)
+        self.key_use = KeyUse(database)
+        self.authenticator = Authenticator(
+            database, tokens=create_tokens(settings.issuers), used=self.key_use
+        )
         self.ledger = Ledger(self.audit_database, clock=clock)
         self._host = host
         self._embedder = embedder
@@ -171,13 +184,24 @@ class Runtime:
             limits=ParseLimits(),
         )
 
-    def authenticate(self, token: str) -> Caller:
-        """The caller a bearer token speaks for.
+    def identify(self, token: str) -> Identity:
+        """Who a bearer token speaks for, and for whom it was meant.
 
         Raises:
             acl.errors.InvalidTokenError: the token is no good, for whatever reason.
+            acl.errors.TenantDisabledError: it is good, and its tenant is switched off.
         """
-        return authenticate(self.database, token, now=self.clock())
+        try:
+            return self.authenticator.identify(token, now=self.clock())
+        except RefusedTokenError as error:
+            # Whoever sent it reads one message for all; the operator can tell them apart.
+            measure.current().token_refused(fault=error.fault)
+            _log.info("token_refused", fault=error.fault)
+            raise
+
+    def authenticate(self, token: str) -> Caller:
+        """The caller a bearer token speaks for; raises as :meth:`identify` does."""
+        return self.identify(token).caller
 
     def warm(self) -> None:
         """Load the embedder and connect to the index, so that the first query need not."""
@@ -189,6 +213,7 @@ class Runtime:
     def close(self) -> None:
         """Write out what is recorded and let go of everything."""
         self.recorder.close()
+        self.key_use.close()
         self.ledger.close()
         with self._lock:
             for handle in self._indexes.values():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from retrieval.issuers import IssuerSettings, check_together, read_issuers
 from verifier.policy import TrustPolicy
 
 CATALOGUE: Final = "catalogue.sqlite"
@@ -84,9 +85,25 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="URL under which agents reach the service (MCP audience)."
     )
+    issuers: Annotated[tuple[IssuerSettings, ...], NoDecode] = Field(
+        default=(),
+        description="Trusted issuers of JWTs, as a JSON list: see docs/tokens.md. None: API keys "
+        "alone.",
+    )
     token: str | None = Field(
         default=None, description="Bearer token of `clearance mcp` over stdio.", repr=False
     )
+
+    @field_validator("issuers", mode="before")
+    @classmethod
+    def _read_issuers(cls, value: object) -> Any:
+        return read_issuers(value)
+
+    @field_validator("issuers")
+    @classmethod
+    def _tell_issuers_apart(cls, value: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
+        check_together(value)
+        return value
 
     @property
     def catalogue_url(self) -> str:

@@ -87,6 +87,8 @@ def _invalid(error: ValidationError) -> str:
     parts = []
     for entry in error.errors(include_url=False):
         field = ".".join(str(part) for part in entry["loc"])
-        name = f"CLEARANCE_{field.upper()}" if error.title == "Settings" else field
-        parts.append(f"{name}: {entry['msg'].removeprefix('Value error, ')}")
+        if error.title == "Settings":
+            setting, dot, within = field.partition(".")
+            field = f"CLEARANCE_{setting.upper()}{dot}{within}"
+        parts.append(f"{field}: {entry['msg'].removeprefix('Value error, ')}")
     return "; ".join(parts)

@@ -1,0 +1,85 @@
+"""From a bearer token to the caller it speaks for: the one door, whichever way a request came.
+
+HTTP, MCP over HTTP and MCP over standard streams all ask here. The form of a token says which kind
+it is, and there is no second try: a key that is refused is never looked at as a JWT, nor the other
+way round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from acl import keys
+from acl.errors import TenantDisabledError
+from acl.faults import RefusedTokenError, TokenFault
+from acl.models import Tenant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from acl.caller import Caller
+    from acl.key_use import KeyUse
+    from acl.orm import Database
+    from acl.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller, and for whom the token was meant.
+
+    Attributes:
+        caller: whom the token speaks for.
+        audiences: the token's own, if it names any. A key names none: it is good only where it is
+            found, so it was meant for this installation.
+    """
+
+    caller: Caller
+    audiences: tuple[str, ...] | None = None
+
+
+class Authenticator:
+    """Tells who a bearer token speaks for. Thread-safe.
+
+    Args:
+        database: the catalogue, with keys and tenants.
+        tokens: verifies JWTs; None if no issuer is configured.
+        used: notes the use of keys; None to note nothing.
+    """
+
+    def __init__(
+        self, database: Database, *, tokens: Tokens | None = None, used: KeyUse | None = None
+    ) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._used = used
+
+    def identify(self, token: str, *, now: datetime) -> Identity:
+        """Who ``token`` speaks for at ``now``.
+
+        Raises:
+            RefusedTokenError: it is no good, for whatever reason.
+            TenantDisabledError: it is good, and its tenant is switched off.
+        """
+        if token.startswith(keys.PREFIX):
+            caller = keys.authenticate(self._database, token, now=now)
+            if self._used is not None:
+                self._used.note(caller, at=now)
+            return Identity(caller)
+        return self._from_jwt(token, now=now)
+
+    def _from_jwt(self, token: str, *, now: datetime) -> Identity:
+        if self._tokens is None:
+            raise RefusedTokenError(TokenFault.UNKNOWN_ISSUER if token else TokenFault.ABSENT)
+        verified = self._tokens.verify(token, now=now)
+        self._require_tenant(verified.caller.tenant)
+        return Identity(verified.caller, verified.audiences)
+
+    def _require_tenant(self, name: str) -> None:
+        """Administration asks no resolver, so a tenant that is not there or off is refused here."""
+        with self._database.unguarded("whether the tenant of a good token is there") as session:
+            tenant = session.get(Tenant, name)
+        if tenant is None:
+            raise RefusedTokenError(TokenFault.TENANT)
+        if not tenant.enabled:
+            raise TenantDisabledError(keys.TENANT_DISABLED)
