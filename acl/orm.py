@@ -7,7 +7,8 @@ Crossing tenants needs :meth:`Database.unguarded`, which names its reason.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: a committed write survives the process and the
 power. Readers get connections that cannot write; writers begin IMMEDIATE, so that a read made
-inside a write transaction is never based on a snapshot that another writer has moved past.
+inside a write transaction is never based on a snapshot that another writer has moved past. On
+PostgreSQL a lock for each tenant does the same.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Engine, MetaData, String, create_engine, event
+from sqlalchemy import BigInteger, Engine, MetaData, String, create_engine, event, text
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TENANT = "tenant"
 _UNGUARDED = "unguarded"
+_ONE_WRITER = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 0))")
 
 
 def utc_now() -> datetime:
@@ -198,8 +200,16 @@ class Database:
 
     @contextmanager
     def write(self, tenant: str) -> Iterator[Session]:
-        """One write transaction of one tenant: committed on success, rolled back on any error."""
+        """One write transaction of one tenant: committed on success, rolled back on any error.
+
+        Those of one tenant come one after the other, so that what is read here still holds when it
+        is written: SQLite has one writer anyway, and on PostgreSQL they wait for a lock.
+        """
         with GuardedSession(self.writer, info={_TENANT: tenant}) as session, session.begin():
+            if self.writer.dialect.name == "postgresql":
+                # Not by the session, which is confined to mapped classes. The lock is taken before
+                # anything is read, and each statement sees what was committed before it.
+                session.connection().execute(_ONE_WRITER, {"tenant": tenant})
             yield session
 
     @contextmanager

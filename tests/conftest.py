@@ -55,9 +55,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def blank_catalogue(tmp_path_factory: pytest.TempPathFactory) -> SqliteBlank:
+def sqlite_catalogue(tmp_path_factory: pytest.TempPathFactory) -> SqliteBlank:
     """An empty catalogue at the current schema with a known secret."""
     return SqliteBlank.make(tmp_path_factory.mktemp("blank") / "catalogue.sqlite")
+
+
+@pytest.fixture(scope="session")
+def blank_catalogue(sqlite_catalogue: SqliteBlank) -> SqliteBlank:
+    """The default engine's; the security suite has both in its place."""
+    return sqlite_catalogue
 
 
 @pytest.fixture(scope="session")
@@ -69,8 +75,8 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def blank_postgres(postgres_server: Server) -> PostgresBlank:
-    """The same as ``blank_catalogue``, on PostgreSQL."""
+def postgres_catalogue(postgres_server: Server) -> PostgresBlank:
+    """The same as ``sqlite_catalogue``, on PostgreSQL."""
     return PostgresBlank(postgres_server)
 
 

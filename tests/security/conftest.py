@@ -1,4 +1,4 @@
-"""An empty installation whose index is watched."""
+"""An empty installation whose index is watched; everything here runs on both engines."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.catalogue import Blank
+
+_FIXTURES = {"sqlite": "sqlite_catalogue", "postgres": "postgres_catalogue"}
+
+
+@pytest.fixture(scope="session", params=_FIXTURES)
+def blank_catalogue(request: pytest.FixtureRequest) -> Blank:
+    """The same promises on each engine of the catalogue."""
+    blank: Blank = request.getfixturevalue(_FIXTURES[request.param])
+    return blank
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
 from acl.directory import ensure_tenant
@@ -223,7 +223,7 @@ def test_updates_and_deletes_without_a_predicate_touch_one_tenant(catalogue: Dat
 
 
 def test_a_reading_session_cannot_write(catalogue: Database) -> None:
-    with catalogue.read("bank") as session, pytest.raises(OperationalError, match="readonly"):
+    with catalogue.read("bank") as session, pytest.raises(DBAPIError, match=r"read-?only"):
         session.execute(update(PrincipalRow).values(enabled=False))
 
 
@@ -246,7 +246,7 @@ def test_with_a_reason_every_tenant_is_seen(catalogue: Database) -> None:
 
 def test_crossing_is_read_only_unless_asked_otherwise(catalogue: Database) -> None:
     with (
-        pytest.raises(OperationalError, match="readonly"),
+        pytest.raises(DBAPIError, match=r"read-?only"),
         catalogue.unguarded("the test tries to write") as session,
     ):
         session.execute(update(PrincipalRow).values(enabled=False))
