@@ -27,7 +27,7 @@ class Part(BaseModel):
 class Cited(Part):
     """One piece of evidence that was shown: where it stands, and what exactly was shown.
 
-    Neighbours, shown beside a piece that was asked for by its id, carry neither freshness nor the
+    Without ``served_sha256``, the passage was served as it stands. Neighbours, shown beside a piece that was asked for by its id, carry neither freshness nor the
     hash of the span: they have both from the piece beside them.
     """
 
@@ -40,7 +40,7 @@ class Cited(Part):
     end: int
     text_sha256: Sha256 | None = None
     source_sha256: Sha256
-    served_sha256: Sha256
+    served_sha256: Sha256 | None = None
     state: str | None = None
     checked_at: int | None = None
     verdict: str

@@ -175,7 +175,7 @@ def stored_actors(caller: Caller) -> str:
 
 
 def _cited(piece: Evidence) -> Cited:
-    citation = piece.citation
+    citation, served = piece.citation, text_sha256(piece.text)
     return Cited(
         chunk_id=piece.chunk_id,
         document_id=citation.document_id,
@@ -186,7 +186,7 @@ def _cited(piece: Evidence) -> Cited:
         end=citation.end,
         text_sha256=citation.text_sha256,
         source_sha256=citation.source_sha256,
-        served_sha256=text_sha256(piece.text),
+        served_sha256=None if served == citation.text_sha256 else served,
         state=piece.freshness.state,
         checked_at=microseconds(piece.freshness.checked_at) // 1_000_000,
         verdict=piece.trust.verdict,
