@@ -61,6 +61,8 @@ class Authenticator:
             RefusedTokenError: it is no good, for whatever reason.
             TenantDisabledError: it is good, and its tenant is switched off.
         """
+        if not token:
+            raise RefusedTokenError(TokenFault.ABSENT)
         if token.startswith(keys.PREFIX):
             caller = keys.authenticate(self._database, token, now=now)
             if self._used is not None:
@@ -70,7 +72,7 @@ class Authenticator:
 
     def _from_jwt(self, token: str, *, now: datetime) -> Identity:
         if self._tokens is None:
-            raise RefusedTokenError(TokenFault.UNKNOWN_ISSUER if token else TokenFault.ABSENT)
+            raise RefusedTokenError(TokenFault.UNKNOWN_ISSUER)
         verified = self._tokens.verify(token, now=now)
         self._require_tenant(verified.caller.tenant)
         return Identity(verified.caller, verified.audiences)

@@ -182,7 +182,7 @@ def authenticate(database: Database, token: str, *, now: datetime) -> Caller:
             .join(Tenant, Tenant.name == ApiKeyRow.tenant)
             .where(ApiKeyRow.key_id == key_id)
         ).one_or_none()
-        row, enabled = (None, False) if found is None else found.t
+        row, enabled = (None, False) if found is None else found
         # Compare against something even when the id is unknown, so that ids cannot be timed.
         stored = bytes(32) if row is None else row.secret_hash
         matches = hmac.compare_digest(stored, presented)

@@ -4,7 +4,7 @@ Identity comes from the bearer token and from nothing else. A route without :cla
 public; the list of those is :data:`PUBLIC_PATHS`, and a test holds every route to one of the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, cast
 
@@ -14,8 +14,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from acl.caller import ApiScope, Caller
-from acl.errors import InvalidTokenError
-from acl.keys import REFUSED
 from retrieval.runtime import Runtime
 
 PUBLIC_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json"})
@@ -24,7 +22,11 @@ PUBLIC_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json"})
 MCP_PATH: Final = "/mcp"
 """Guarded by the bearer middleware of :mod:`retrieval.mcp.http`, not by a dependency."""
 
-_bearer = HTTPBearer(auto_error=False, description="An API key: clearance keys create …")
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="An API key (clearance keys create …), or a JWT of a trusted issuer.",
+)
 
 
 async def runtime_of(request: Request) -> Runtime:
@@ -48,41 +50,60 @@ class Authorised:
 
         Raises:
             InvalidTokenError: no token, more than one, or not a good one; one message for all.
+            TenantDisabledError: the token is good, and its tenant is switched off.
             MissingScopeError: the token lacks ``scope``.
         """
         # Two headers would leave it to each proxy on the way which identity counts.
-        if credentials is None or len(request.headers.getlist("authorization")) != 1:
-            raise InvalidTokenError(REFUSED)
-        caller = runtime.authenticate(credentials.credentials)
+        alone = credentials is not None and len(request.headers.getlist("authorization")) == 1
+        caller = runtime.authenticate(credentials.credentials if credentials and alone else "")
         caller.require(self.scope)
         return caller
 
 
-async def refuse_unknown_parameters(request: Request) -> None:
-    """Refuse query parameters: no route takes any, and ignoring one would ignore a restriction."""
-    unknown = sorted(set(request.query_params))
-    if unknown:
-        raise RequestValidationError(
-            [{"loc": ("query", name), "msg": "unknown parameter: remove it"} for name in unknown]
-        )
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A dependency that refuses query parameters but those in ``known``, each at most once.
+
+    Ignoring one would ignore a restriction, and of two with one name it would be unsaid which
+    counts.
+    """
+
+    known: frozenset[str] = frozenset()
+
+    async def __call__(self, request: Request) -> None:
+        """Refuse the request if a parameter is unknown or repeated."""
+        sent = [name for name, _ in request.query_params.multi_items()]
+        wrong = {name: "unknown parameter: remove it" for name in sent if name not in self.known}
+        wrong |= {name: "give it once" for name in self.known if sent.count(name) > 1}
+        if wrong:
+            raise RequestValidationError(
+                [
+                    {"loc": ("query", name), "msg": message}
+                    for name, message in sorted(wrong.items())
+                ]
+            )
 
 
 async def refuse_other_media_types(request: Request) -> None:
     """Refuse a body that is not declared to be JSON."""
-    if request.method == "POST":
+    if request.method in _WITH_BODY:
         declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if declared != "application/json":
             raise HTTPException(415)
 
 
-def guarded(scope: ApiScope) -> Sequence[Any]:
+def guarded(scope: ApiScope, *, parameters: Iterable[str] = ()) -> Sequence[Any]:
     """The dependencies of a guarded route, in the order in which they are asked.
+
+    Args:
+        scope: the API scope the token must carry.
+        parameters: the query parameters the route takes; all others are refused.
 
     Authentication stands first: a stranger learns no more from a refusal than whether the body was
     JSON at all, which the framework reads before it asks anyone.
     """
     return [
         Depends(Authorised(scope)),
-        Depends(refuse_unknown_parameters),
+        Depends(Parameters(frozenset(parameters))),
         Depends(refuse_other_media_types),
     ]

@@ -4,10 +4,10 @@ The service is an OAuth resource server without an authorization server of its o
 an operator and handed out. So the SDK's bearer and resource checks are put together here, and no
 metadata pointing to an authorization server is published, because there is none.
 
-What a token's *resource* is: a key is good only if it is found in this installation's catalogue,
-so it was issued for this installation and can be used at no other. The verifier therefore reports
-this installation's own URL, and the SDK refuses a token whose resource is anything else. A token
-format that names its own audience (a JWT) must report that audience instead.
+What a token's *resource* is: a JWT says for whom it was issued, and the verifier reports just that,
+so that the SDK refuses one that was issued for another resource than this endpoint. A key is good
+only if it is found in this installation's catalogue, so it was issued for this installation and can
+be used at no other; for a key, the verifier reports this endpoint's own URL.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.routing import Route
 
 from acl.caller import ApiScope, Caller
-from acl.errors import AclError, InvalidTokenError
-from acl.keys import REFUSED
+from acl.errors import InvalidTokenError
+from acl.faults import REFUSED
 from retrieval.api.auth import MCP_PATH
 from retrieval.api.boundary import MAX_BODY_BYTES
 from retrieval.mcp.server import build_server
@@ -40,8 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from mcp.server.context import ServerRequestContext
+    from starlette.authentication import AuthCredentials
+    from starlette.requests import HTTPConnection
     from starlette.types import Receive, Scope, Send
 
+    from acl.authenticate import Identity
     from retrieval.runtime import Runtime
     from retrieval.settings import Settings
 
@@ -54,27 +57,55 @@ class VerifiedToken(AccessToken):
     caller: InstanceOf[Caller]
 
 
-class KeyVerifier:
-    """Verifies API keys against this installation's catalogue."""
+class OneHeaderBackend(BearerAuthBackend):
+    """The SDK's bearer check, for requests that say once who they are.
+
+    Of two headers, it would be left to each proxy on the way which identity counts.
+    """
+
+    async def authenticate(
+        self, conn: HTTPConnection
+    ) -> tuple[AuthCredentials, AuthenticatedUser] | None:
+        """The user of the verified token, or None: nobody."""
+        if len(conn.headers.getlist("authorization")) != 1:
+            return None
+        user: tuple[AuthCredentials, AuthenticatedUser] | None = await super().authenticate(conn)
+        return user
+
+
+class BearerVerifier:
+    """Verifies bearer tokens as every other surface does."""
 
     def __init__(self, runtime: Runtime, *, resource: str) -> None:
         self._runtime = runtime
         self._resource = resource
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """The verified token, or None whatever is wrong with it."""
+        """The verified token, or None whatever is wrong with it.
+
+        Raises:
+            TenantDisabledError: the token is good, and its tenant is switched off.
+        """
         try:
-            caller = await anyio.to_thread.run_sync(self._runtime.authenticate, token)
-        except AclError:
+            identity = await anyio.to_thread.run_sync(self._runtime.identify, token)
+        except InvalidTokenError:
             return None
+        caller = identity.caller
         return VerifiedToken(
             token="",  # nothing after verification needs it
             client_id=str(caller.actors[0] if caller.actors else caller.subject),
             subject=str(caller.subject),
             scopes=sorted(caller.api_scopes),
-            resource=self._resource,
+            resource=self._resource_of(identity),
             caller=caller,
         )
+
+    def _resource_of(self, identity: Identity) -> str | None:
+        """For whom the token was issued: for us, if that is among what it names."""
+        if identity.audiences is None:
+            return self._resource
+        ours = {self._resource, f"{self._resource}/"}
+        return next((one for one in identity.audiences if one in ours), identity.audiences[0])
 
 
 def caller_of(context: ServerRequestContext[dict[str, Any], Any]) -> Caller:
@@ -105,8 +136,8 @@ class McpEndpoint:
         guarded = RequireAuthMiddleware(
             StreamableHTTPASGIApp(self._manager), required_scopes=[ApiScope.RETRIEVE.value]
         )
-        backend = BearerAuthBackend(
-            KeyVerifier(runtime, resource=resource), resource_server_url=AnyHttpUrl(resource)
+        backend = OneHeaderBackend(
+            BearerVerifier(runtime, resource=resource), resource_server_url=AnyHttpUrl(resource)
         )
         self._app = AuthenticationMiddleware(guarded, backend)
         self.route = Route(MCP_PATH, endpoint=self, include_in_schema=False)

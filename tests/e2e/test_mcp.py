@@ -32,7 +32,7 @@ from ingestion.sources.folder import FolderSource
 from retrieval.api.app import create_app
 from retrieval.evidence import RetrieveResponse
 from retrieval.mcp import tools
-from retrieval.mcp.http import KeyVerifier
+from retrieval.mcp.http import BearerVerifier
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 
@@ -269,7 +269,7 @@ def test_a_token_issued_for_another_resource_is_refused(served: Served) -> None:
 
     def accepted(resource: str) -> bool:
         backend = BearerAuthBackend(
-            KeyVerifier(served.runtime, resource=resource), resource_server_url=AnyHttpUrl(here)
+            BearerVerifier(served.runtime, resource=resource), resource_server_url=AnyHttpUrl(here)
         )
         return anyio.run(backend.authenticate, request) is not None
 
