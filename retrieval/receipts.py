@@ -41,7 +41,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from acl.audit import microseconds
-from acl.canonical import canonical
 from acl.digest import keyed_id
 from ingestion.prepare import PREPARED_BY, text_sha256
 from retrieval.receipt_statement import (
@@ -126,9 +125,9 @@ def issue(
         *map(_cited, shown.evidence),
         *(_beside(shown.evidence[0], near) for near in shown.neighbours),
     ]
-    payload = _unsigned(caller, shown, cited, secret=secret, now=now).payload()
-    receipt_id = keyed_id(secret, "receipt", canonical(payload), request_id, microseconds(now))
-    jws = signer.sign({**payload, "jti": receipt_id}, typ=TYP)
+    says = _unsigned(caller, shown, cited, secret=secret, now=now)
+    receipt_id = keyed_id(secret, "receipt", says.model_dump_json(), request_id, microseconds(now))
+    jws = signer.sign({**says.payload(), "jti": receipt_id}, typ=TYP)
     receipt = {
         "tenant": caller.tenant,
         "receipt_id": receipt_id,
