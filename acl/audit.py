@@ -36,6 +36,7 @@ class EventKind(StrEnum):
 
     QUERY = "query"
     EVIDENCE = "evidence"
+    WITHDRAWN = "withdrawn"
     DENIAL = "denial"
     AUDIT_READ = "audit.read"
     AUDIT_RETENTION = "audit.retention"
@@ -148,7 +149,7 @@ def append_all(
 
     ``clock`` is read once the head is held, so that within a chain time follows order.
     """
-    seq, previous = _lock_head(session, tenant, stream)
+    seq, previous = lock_head(session, tenant, stream)
     now = clock()
     at, rows = microseconds(now), []
     for event in events:
@@ -185,7 +186,7 @@ def append_all(
     return seq
 
 
-def _lock_head(session: Session, tenant: str, stream: Stream) -> tuple[int, bytes]:
+def lock_head(session: Session, tenant: str, stream: Stream) -> tuple[int, bytes]:
     """Number and hash of the last row; nobody else appends until this transaction ends.
 
     PostgreSQL locks the row; on SQLite, whoever writes has begun IMMEDIATE and is alone.

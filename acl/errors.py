@@ -23,6 +23,7 @@
     ├── SignatureError            a signed statement was changed, or signed by a key not trusted
     ├── SigningKeyError           a signing key cannot be made, read or kept to its owner
     ├── AuditError                what happened could not be made durable, so it may not happen
+    │   └── BrokenChainError      the audit was tampered with, so nothing of it may be removed
     └── TenantGuardError          a statement on tenant data was issued without a tenant
 
 None of these is ever answered with more access: a caller who gets one gets nothing.
@@ -160,6 +161,12 @@ class AuditError(AclError):
     """What happened could not be written to the audit durably: then nothing may be served."""
 
     code = "audit_unavailable"
+
+
+class BrokenChainError(AuditError):
+    """A chain of the audit is not intact: what would be removed may be what shows it."""
+
+    code = "audit_broken"
 
 
 class TenantGuardError(AclError):
