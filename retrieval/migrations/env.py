@@ -1,6 +1,7 @@
 """Alembic's entry point: runs the migrations on the connection that the caller holds."""
 
 from alembic import context
+from sqlalchemy import text
 
 import acl.audit_models
 import acl.models  # noqa: F401 - registers its tables
@@ -8,12 +9,18 @@ import ingestion.models  # noqa: F401 - registers its tables
 import retrieval.records  # noqa: F401 - registers its tables
 from acl.orm import Base
 
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('clearance schema', 0))")
+
 connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
 )
+if connection.dialect.name == "postgresql":
+    # Whoever comes second waits, and then finds the schema as the first left it. On SQLite the
+    # transaction has begun IMMEDIATE, which does the same.
+    connection.execute(_ONE_AT_A_TIME)
 with context.begin_transaction():
     context.run_migrations()
 connection.commit()
