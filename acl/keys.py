@@ -14,14 +14,20 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
 from acl import strict_json
 from acl.caller import NOT_NARROWED, ApiScope, Caller, Narrowing
-from acl.errors import AclError, NotFoundError, SpentKeyError, TenantDisabledError
-from acl.faults import REFUSED, RefusedTokenError, TokenFault
+from acl.errors import (
+    AclError,
+    NotFoundError,
+    SpentKeyError,
+    TenantDisabledError,
+)
+from acl.faults import RefusedTokenError, TokenFault
 from acl.models import ApiKeyRow, Tenant
 from acl.narrowing import dump_narrowing, parse_narrowing
 from acl.principal import Principal
@@ -34,13 +40,27 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
 
-__all__ = ["REFUSED", "NewKey", "authenticate", "create_key", "revoke_key", "rotate_key"]
-
 PREFIX: Final = "clr_"
 TENANT_DISABLED: Final = "this tenant is disabled"
 DEFAULT_OVERLAP: Final = timedelta(days=1)
 
 _FORM = re.compile(r"clr_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
+
+
+class KeyState(StrEnum):
+    """Whether a key lets in. ``damaged``: its row cannot be understood."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    DAMAGED = "damaged"
+
+
+_FAULTS: Final = {
+    KeyState.EXPIRED: TokenFault.EXPIRED,
+    KeyState.REVOKED: TokenFault.REVOKED,
+    KeyState.DAMAGED: TokenFault.MALFORMED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +141,9 @@ def rotate_key(
         SpentKeyError: it is expired or revoked, or its row cannot be understood.
     """
     old = _row(session, tenant, key_id)
-    if fault_of(old, now=now) is not None:
-        raise SpentKeyError(f"key {key_id!r} is expired or revoked: create a new one instead")
+    state = state_of(old, now=now)
+    if state is not KeyState.GOOD:
+        raise SpentKeyError(f"key {key_id!r} is {state}: create a new one instead")
     caller = _caller_of(old)
     made = create_key(
         session,
@@ -151,17 +172,32 @@ def revoke_key(session: Session, tenant: str, key_id: str, *, now: datetime) -> 
     row.revoked_at = row.revoked_at or now
 
 
-def fault_of(row: ApiKeyRow, *, now: datetime) -> TokenFault | None:
-    """What is wrong with a key at ``now``, its secret aside; None if it is good."""
+def scopes_of(session: Session, tenant: str, key_id: str) -> frozenset[ApiScope]:
+    """What a key may be used for.
+
+    Raises:
+        NotFoundError: the tenant has no such key.
+        SpentKeyError: it is damaged.
+    """
+    row = _row(session, tenant, key_id)
+    try:
+        return _caller_of(row).api_scopes
+    except (AclError, ValueError):
+        state = KeyState.DAMAGED
+        raise SpentKeyError(f"key {key_id!r} is {state}: create a new one instead") from None
+
+
+def state_of(row: ApiKeyRow, *, now: datetime) -> KeyState:
+    """Whether a key is good at ``now``, its secret aside."""
     if row.revoked_at is not None:
-        return TokenFault.REVOKED
+        return KeyState.REVOKED
     if row.expires_at is not None and now >= row.expires_at:
-        return TokenFault.EXPIRED
+        return KeyState.EXPIRED
     try:
         _caller_of(row)
     except (AclError, ValueError):
-        return TokenFault.MALFORMED
-    return None
+        return KeyState.DAMAGED
+    return KeyState.GOOD
 
 
 def authenticate(database: Database, token: str, *, now: datetime) -> Caller:
@@ -188,9 +224,9 @@ def authenticate(database: Database, token: str, *, now: datetime) -> Caller:
         matches = hmac.compare_digest(stored, presented)
         if row is None or not matches:
             raise RefusedTokenError(TokenFault.UNKNOWN_KEY)
-        fault = fault_of(row, now=now)
-        if fault is not None:
-            raise RefusedTokenError(fault)
+        state = state_of(row, now=now)
+        if state is not KeyState.GOOD:
+            raise RefusedTokenError(_FAULTS[state])
         if not enabled:
             raise TenantDisabledError(TENANT_DISABLED)
         return _caller_of(row)
@@ -201,6 +237,15 @@ def _row(session: Session, tenant: str, key_id: str) -> ApiKeyRow:
     if row is None:
         raise NotFoundError(f"key {key_id!r} does not exist in this tenant")
     return row
+
+
+def narrowing_of(row: ApiKeyRow) -> Narrowing:
+    """What a key takes away.
+
+    Raises:
+        InvalidAclError, ValueError: the row cannot be understood.
+    """
+    return parse_narrowing(strict_json.loads(row.narrowing))
 
 
 def _caller_of(row: ApiKeyRow) -> Caller:
@@ -214,6 +259,6 @@ def _caller_of(row: ApiKeyRow) -> Caller:
         subject=Principal.parse(row.subject),
         actors=() if row.actor is None else (Principal.parse(row.actor),),
         api_scopes=frozenset(ApiScope(scope) for scope in row.api_scopes.split()),
-        narrowing=parse_narrowing(strict_json.loads(row.narrowing)),
+        narrowing=narrowing_of(row),
         via=f"key:{row.key_id}",
     )

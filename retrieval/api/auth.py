@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.exceptions import HTTPException
 
 from acl.caller import ApiScope, Caller
+from retrieval.api.problems import MEDIA_TYPE, Problem
 from retrieval.runtime import Runtime
 
 PUBLIC_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json"})
@@ -21,6 +22,21 @@ PUBLIC_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json"})
 
 MCP_PATH: Final = "/mcp"
 """Guarded by the bearer middleware of :mod:`retrieval.mcp.http`, not by a dependency."""
+
+PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {
+        "model": Problem,
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in {
+        401: "No good bearer token",
+        403: "The token lacks the API scope, or the tenant is disabled",
+        422: "The request is malformed; errors names each field",
+        503: "Catalogue or index unavailable",
+    }.items()
+}
+"""What any guarded route may answer instead, for the OpenAPI document."""
 
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _bearer = HTTPBearer(

@@ -21,6 +21,7 @@ from acl.errors import (
     AclError,
     AclNotCurrentError,
     AuditError,
+    EscalationError,
     InvalidAclError,
     InvalidPrincipalError,
     InvalidSealError,
@@ -28,6 +29,7 @@ from acl.errors import (
     MissingScopeError,
     NotFoundError,
     ScopeTooLargeError,
+    SpentKeyError,
     TenantDisabledError,
 )
 from ingestion.errors import (
@@ -124,6 +126,8 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
         "Forbidden",
         headers={"WWW-Authenticate": f'{_REALM}, error="insufficient_scope"'},
     ),
+    EscalationError: Row(403, None, "Forbidden"),
+    SpentKeyError: Row(409, None, "Key spent"),
     TenantDisabledError: Row(403, None, "Tenant disabled"),
     InvalidSealError: Row(422, None, "Invalid request"),
     AclNotCurrentError: Row(

@@ -4,15 +4,14 @@ Plain ``def`` on purpose: the core is synchronous, and the framework runs these 
 """
 
 import time
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from acl.caller import ApiScope, Caller
 from retrieval import metrics as measure
-from retrieval.api.auth import Authorised, guarded, runtime_of
+from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of
 from retrieval.api.boundary import request_id_of
-from retrieval.api.problems import MEDIA_TYPE, Problem
 from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesResponse
 from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
@@ -22,21 +21,7 @@ from retrieval.runtime import Runtime
 SURFACE: Final = "http"
 MAX_ID_CHARS: Final = 128
 
-_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {
-        "model": Problem,
-        "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status, description in {
-        401: "No good bearer token",
-        403: "The token lacks the API scope, or the tenant is disabled",
-        422: "The request is malformed; errors names each field",
-        503: "Catalogue or index unavailable",
-    }.items()
-}
-
-router = APIRouter(prefix="/v1", responses=_PROBLEMS)
+router = APIRouter(prefix="/v1", responses=PROBLEMS)
 operations = APIRouter()
 
 RuntimeOf = Annotated[Runtime, Depends(runtime_of)]
