@@ -1,0 +1,208 @@
+"""Changes of a directory as values: said first, judged by what they would do, then made.
+
+Whoever wants something else of the directory (a policy file, a synchronisation, a what-if) says so
+as a list of changes; :func:`perform` makes them, in their order and in the caller's transaction,
+and :mod:`acl.plan` says beforehand who would gain and who would lose what.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, assert_never
+
+from sqlalchemy import insert, update
+
+from acl.acls import delete_acl, grant, put_acl, revoke
+from acl.directory import (
+    add_members,
+    bump_acl_version,
+    known_principals,
+    remove_members,
+)
+from acl.models import PrincipalRow
+from acl.orm import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from acl.entries import AclEntry, Effect
+    from acl.principal import Principal
+    from acl.state import AclState
+
+
+@dataclass(frozen=True, slots=True)
+class SetPrincipal:
+    """The principal is known, switched on or off, and kept by this directory (or by none)."""
+
+    principal: Principal
+    enabled: bool = True
+    managed_by: str | None = None
+
+    def __str__(self) -> str:
+        return f"switch {'on' if self.enabled else 'off'} {self.principal}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddMember:
+    """``member`` is in ``group``; both become known."""
+
+    group: Principal
+    member: Principal
+    managed_by: str | None = None
+
+    def __str__(self) -> str:
+        return f"add {self.member} to {self.group}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveMember:
+    """``member`` is not directly in ``group``."""
+
+    group: Principal
+    member: Principal
+
+    def __str__(self) -> str:
+        return f"remove {self.member} from {self.group}"
+
+
+@dataclass(frozen=True, slots=True)
+class PutAcl:
+    """The ACL is in this state; ``was`` is the one it was in, None if there was none."""
+
+    state: AclState
+    was: AclState | None = None
+
+    def __str__(self) -> str:
+        return f"{'create' if self.was is None else 'change'} ACL {self.state.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class DropAcl:
+    """There is no such ACL."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"remove ACL {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The ACL has this entry."""
+
+    acl: str
+    entry: AclEntry
+
+    def __str__(self) -> str:
+        return f"{self.entry.effect} {self.entry.principal} on {self.acl}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """The ACL has no such entry."""
+
+    acl: str
+    effect: Effect
+    principal: Principal
+
+    def __str__(self) -> str:
+        return f"no {self.effect} of {self.principal} on {self.acl}"
+
+
+Change = SetPrincipal | AddMember | RemoveMember | PutAcl | DropAcl | Grant | Revoke
+
+
+def perform(
+    session: Session, tenant: str, changes: Iterable[Change], *, secret: bytes, now: datetime
+) -> None:
+    """Make the changes, in their order, in the transaction of ``session``.
+
+    Runs of one kind are made together, so that a hundred thousand members cost a few statements.
+
+    Raises:
+        AclError: as the function that makes each change; then the transaction is to be rolled back.
+    """
+    for kind, run in groupby(changes, type):
+        some = list(run)
+        if kind is SetPrincipal:
+            _set_principals(session, tenant, [c for c in some if isinstance(c, SetPrincipal)], now)
+        elif kind is AddMember:
+            _add(session, tenant, [c for c in some if isinstance(c, AddMember)], now)
+        elif kind is RemoveMember:
+            edges = [(c.group, c.member) for c in some if isinstance(c, RemoveMember)]
+            remove_members(session, tenant, edges)
+        else:
+            for change in some:
+                _one(session, tenant, change, secret, now)
+
+
+def _one(session: Session, tenant: str, change: Change, secret: bytes, now: datetime) -> None:
+    match change:
+        case PutAcl(state):
+            put_acl(
+                session,
+                tenant,
+                state.name,
+                secret=secret,
+                parent=state.parent,
+                inherit=state.inherit,
+                entries=state.entries,
+                purposes=state.purposes,
+                managed_by=state.managed_by,
+                now=now,
+            )
+        case DropAcl(name):
+            delete_acl(session, tenant, name)
+        case Grant(acl, entry):
+            grant(session, tenant, acl, entry, now=now)
+        case Revoke(acl, effect, principal):
+            revoke(session, tenant, acl, effect, principal)
+        case SetPrincipal() | AddMember() | RemoveMember():
+            perform(session, tenant, [change], secret=secret, now=now)
+        case _:
+            assert_never(change)
+
+
+def _add(session: Session, tenant: str, changes: Sequence[AddMember], now: datetime) -> None:
+    by_keeper: dict[str | None, list[tuple[Principal, Principal]]] = defaultdict(list)
+    for change in changes:
+        by_keeper[change.managed_by].append((change.group, change.member))
+    for managed_by, edges in by_keeper.items():
+        add_members(session, tenant, edges, managed_by=managed_by, now=now)
+
+
+def _set_principals(
+    session: Session, tenant: str, changes: Sequence[SetPrincipal], now: datetime
+) -> None:
+    wanted = {str(change.principal): change for change in changes}  # the last word counts
+    known = known_principals(session, tenant, wanted)
+    new = [
+        {
+            "tenant": tenant,
+            "principal": name,
+            "enabled": change.enabled,
+            "managed_by": change.managed_by,
+            "created_at": now,
+        }
+        for name, change in wanted.items()
+        if name not in known
+    ]
+    if new:
+        session.execute(insert(PrincipalRow), new)
+    alike: dict[tuple[bool, str | None], list[str]] = defaultdict(list)
+    for name in sorted(known):
+        alike[wanted[name].enabled, wanted[name].managed_by].append(name)
+    for (enabled, managed_by), names in alike.items():
+        for some in batches(names):
+            session.execute(
+                update(PrincipalRow)
+                .where(PrincipalRow.tenant == tenant, PrincipalRow.principal.in_(some))
+                .values(enabled=enabled, managed_by=managed_by)
+            )
+    if wanted:
+        bump_acl_version(session, tenant)
