@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ingestion.documents import AclEntrySpec, AclSpec
 from retrieval.lookup import get_evidence, list_sources
 from tests.security.directories import GROUPS, KNOWN
-from tests.security.reference import Acl, Directory, Entry, chain_of, visible
+from tests.security.reference import Acl, Asker, Directory, Entry, chain_of, visible
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import TENANT
 from tests.support.source import ListedSource, Shelved
@@ -133,7 +133,8 @@ def twin(world: World, subject: str, actor: str | None) -> World:
 
     Documents that end in view keep their whole story, and the ACLs it ever touched.
     """
-    seen = visible(world.directory, subject, actor, END)
+    asker = Asker(subject, () if actor is None else (actor,))
+    seen = visible(world.directory, asker, END)
     stories = tuple(story for story in world.stories if _ends_under(story, seen))
     named = {state.acl for story in stories for state in story.states if state and state.acl}
     needed = {acl.name for name in named for acl in _ancestors(world.directory, name)}
@@ -141,7 +142,7 @@ def twin(world: World, subject: str, actor: str | None) -> World:
     return World(replace(world.directory, acls=acls), stories, rival=())
 
 
-def _ends_under(story: Story, acls: set[str]) -> bool:
+def _ends_under(story: Story, acls: frozenset[str]) -> bool:
     last = story.states[-1]
     return last is not None and last.acl in acls
 
