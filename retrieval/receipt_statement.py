@@ -27,8 +27,9 @@ class Part(BaseModel):
 class Cited(Part):
     """One piece of evidence that was shown: where it stands, and what exactly was shown.
 
-    Without ``served_sha256``, the passage was served as it stands. Neighbours, shown beside a piece that was asked for by its id, carry neither freshness nor the
-    hash of the span: they have both from the piece beside them.
+    Without ``served_sha256``, the passage was served as it stands. Neighbours, shown beside a piece
+    that was asked for by its id, carry neither freshness nor the hash of the span: they have both
+    from the piece beside them.
     """
 
     chunk_id: str

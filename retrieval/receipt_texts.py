@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ingestion.models import VersionRow
 from ingestion.prepare import text_sha256, unpack
@@ -12,9 +12,32 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from ingestion.documents import ParsedDocument
-    from retrieval.receipt_statement import Cited
 
 _REMEMBERED = 16
+
+
+class Passage(Protocol):
+    """A passage of a stored version: of a receipt, or of the record of an exposure."""
+
+    @property
+    def document_id(self) -> str:
+        """Of which document."""
+
+    @property
+    def version(self) -> int:
+        """Of which version."""
+
+    @property
+    def start(self) -> int:
+        """First code point in the extracted text."""
+
+    @property
+    def end(self) -> int:
+        """One past the last."""
+
+    @property
+    def text_sha256(self) -> str | None:
+        """Of the passage, if it was stated."""
 
 
 class Texts:
@@ -33,7 +56,7 @@ class Texts:
         """A stored version; None if it was never there, or was erased."""
         return self._session.get(VersionRow, (self._tenant, document_id, number))
 
-    def still_stands(self, cited: Cited, current: int) -> bool:
+    def still_stands(self, cited: Passage, current: int) -> bool:
         """True iff the cited passage is found, unchanged, in version ``current``.
 
         At another place counts too: a paragraph added before it corrects nothing.

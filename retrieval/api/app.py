@@ -13,7 +13,7 @@ import anyio.to_thread
 import structlog
 from fastapi import FastAPI
 
-from retrieval.api import health, keys, routes
+from retrieval.api import health, keys, receipts, routes, verify
 from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
 from retrieval.mcp.http import McpEndpoint
@@ -79,6 +79,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.add_middleware(Boundary, metrics=metrics)
     app.include_router(routes.router)
     app.include_router(keys.router)
+    app.include_router(verify.router)
+    app.include_router(receipts.router)
+    app.include_router(receipts.public)
     app.include_router(routes.operations)
     app.include_router(health.router)
     app.router.routes.append(mcp.route)

@@ -17,8 +17,10 @@ from acl.caller import ApiScope, Caller
 from retrieval.api.problems import MEDIA_TYPE, Problem
 from retrieval.runtime import Runtime
 
-PUBLIC_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json"})
-"""They say nothing about any tenant: whether the process lives, is ready, and how to call it."""
+JWKS_PATH: Final = "/.well-known/jwks.json"
+PUBLIC_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json", JWKS_PATH})
+"""They say nothing about any tenant: whether the process lives, is ready, how to call it, and by
+which public keys to verify what it signed."""
 
 MCP_PATH: Final = "/mcp"
 """Guarded by the bearer middleware of :mod:`retrieval.mcp.http`, not by a dependency."""
@@ -72,6 +74,7 @@ class Authorised:
         # Two headers would leave it to each proxy on the way which identity counts.
         alone = credentials is not None and len(request.headers.getlist("authorization")) == 1
         caller = runtime.authenticate(credentials.credentials if credentials and alone else "")
+        request.state.caller = caller  # whom the boundary names in the audit, if this is refused
         caller.require(self.scope)
         return caller
 

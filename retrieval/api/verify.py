@@ -1,0 +1,32 @@
+"""Routes for after the answer: checking a draft against its evidence, and saying what helped."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from acl.caller import ApiScope, Caller
+from retrieval.api.auth import PROBLEMS, Authorised, guarded
+from retrieval.api.boundary import request_id_of
+from retrieval.api.routes import Retriever, RuntimeOf
+from retrieval.feedback import FeedbackRequest, FeedbackResponse, give_feedback
+from retrieval.verify import VerifyRequest, VerifyResponse, verify_claims
+
+router = APIRouter(prefix="/v1", responses=PROBLEMS)
+
+Verifier = Annotated[Caller, Depends(Authorised(ApiScope.VERIFY))]
+
+
+@router.post("/verify", dependencies=guarded(ApiScope.VERIFY), operation_id="verify_claims")
+def verify(
+    body: VerifyRequest, caller: Verifier, runtime: RuntimeOf, request: Request
+) -> VerifyResponse:
+    """Whether quotes stand in the evidence they cite, as far as the caller may see it."""
+    return verify_claims(runtime, caller, body, request_id=request_id_of(request))
+
+
+@router.post("/feedback", dependencies=guarded(ApiScope.RETRIEVE), operation_id="give_feedback")
+def feedback(
+    body: FeedbackRequest, caller: Retriever, runtime: RuntimeOf, request: Request
+) -> FeedbackResponse:
+    """Say whether an answer, or one piece of evidence, was useful. The latest word counts."""
+    return give_feedback(runtime, caller, body, request_id=request_id_of(request))
