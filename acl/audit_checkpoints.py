@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from acl.signing import Signer
 
 TYP: Final = "clearance-checkpoint+jwt"
-EVERY: Final = 1_000
+CHECKPOINT_EVERY: Final = 1_000
 """Events of a chain between the checkpoints that the ledger writes by itself."""
 
 _HASH_BYTES: Final = 32

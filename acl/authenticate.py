@@ -74,14 +74,14 @@ class Authenticator:
         if self._tokens is None:
             raise RefusedTokenError(TokenFault.UNKNOWN_ISSUER)
         verified = self._tokens.verify(token, now=now)
-        self._require_tenant(verified.caller.tenant)
+        self._require_tenant(verified.caller)
         return Identity(verified.caller, verified.audiences)
 
-    def _require_tenant(self, name: str) -> None:
+    def _require_tenant(self, caller: Caller) -> None:
         """Administration asks no resolver, so a tenant that is not there or off is refused here."""
         with self._database.unguarded("whether the tenant of a good token is there") as session:
-            tenant = session.get(Tenant, name)
+            tenant = session.get(Tenant, caller.tenant)
         if tenant is None:
             raise RefusedTokenError(TokenFault.TENANT)
         if not tenant.enabled:
-            raise TenantDisabledError(keys.TENANT_DISABLED)
+            raise TenantDisabledError(keys.TENANT_DISABLED, caller=caller)

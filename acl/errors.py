@@ -31,6 +31,11 @@ None of these is ever answered with more access: a caller who gets one gets noth
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from acl.caller import Caller
+
 
 class AclError(Exception):
     """Root of this package's errors; ``code`` is stable and machine-readable."""
@@ -122,9 +127,16 @@ class MissingScopeError(AclError):
 
 
 class TenantDisabledError(AclError):
-    """The tenant is switched off."""
+    """The tenant is switched off; ``caller`` is who was refused for it, where that was just told.
+
+    It is for the audit alone.
+    """
 
     code = "tenant_disabled"
+
+    def __init__(self, message: str, *, caller: Caller | None = None) -> None:
+        super().__init__(message)
+        self.caller = caller
 
 
 class InvalidSealError(AclError):

@@ -7,9 +7,12 @@ would help an attacker most. What must never stand here: anything taken from the
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from acl.errors import InvalidTokenError
+
+if TYPE_CHECKING:
+    from acl.caller import Caller
 
 REFUSED: Final = "the bearer token is missing, unknown, expired or revoked"
 
@@ -41,8 +44,14 @@ class TokenFault(StrEnum):
 
 
 class RefusedTokenError(InvalidTokenError):
-    """A token was refused; ``fault`` says why, the message does not."""
+    """A token was refused; ``fault`` says why, the message does not.
 
-    def __init__(self, fault: TokenFault) -> None:
+    ``caller`` is whom it would have spoken for, if whoever sent it proved to hold it: a key that
+    matched, and is expired or revoked. It is for the audit alone, and None for everything else,
+    because whoever holds no credential must not be able to write into a tenant's audit.
+    """
+
+    def __init__(self, fault: TokenFault, *, caller: Caller | None = None) -> None:
         super().__init__(REFUSED)
         self.fault = fault
+        self.caller = caller

@@ -226,9 +226,9 @@ def authenticate(database: Database, token: str, *, now: datetime) -> Caller:
             raise RefusedTokenError(TokenFault.UNKNOWN_KEY)
         state = state_of(row, now=now)
         if state is not KeyState.GOOD:
-            raise RefusedTokenError(_FAULTS[state])
+            raise RefusedTokenError(_FAULTS[state], caller=_known_caller(row))
         if not enabled:
-            raise TenantDisabledError(TENANT_DISABLED)
+            raise TenantDisabledError(TENANT_DISABLED, caller=_caller_of(row))
         return _caller_of(row)
 
 
@@ -246,6 +246,14 @@ def narrowing_of(row: ApiKeyRow) -> Narrowing:
         InvalidAclError, ValueError: the row cannot be understood.
     """
     return parse_narrowing(strict_json.loads(row.narrowing))
+
+
+def _known_caller(row: ApiKeyRow) -> Caller | None:
+    """Whom a key would have spoken for; None if its row cannot be understood."""
+    try:
+        return _caller_of(row)
+    except (AclError, ValueError):
+        return None
 
 
 def _caller_of(row: ApiKeyRow) -> Caller:

@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import structlog
-from sqlalchemy import insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from acl.audit import Sealed, append_all
@@ -96,7 +96,8 @@ class Ledger:
             tenant: whose chain.
             event: what happened.
             rows: further rows (mapped class, column values) for the same transaction; each must
-                name ``tenant`` as its own.
+                name ``tenant`` as its own. One that is there already stays as it is: its key must
+                follow from what it says.
 
         Raises:
             AuditError: it could not be made durable; then nothing may be served.
@@ -172,10 +173,13 @@ class Ledger:
     def _append(self, session: Session, tenant: str, entries: list[_Entry]) -> None:
         events = [entry.event for entry in entries]
         last = append_all(session, tenant, Stream.ACCESS, events, clock=self._clock)
+        upsert = (
+            postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+        )
         for entry in entries:
             for table, rows in entry.rows:
                 if rows:
-                    session.execute(insert(table), rows)
+                    session.execute(upsert(table).on_conflict_do_nothing(), rows)
         if self._on_appended is not None:
             self._on_appended(session, tenant, last - len(events) + 1, last)
 

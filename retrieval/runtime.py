@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from acl.audit_checkpoints import CHECKPOINT_EVERY, every
+from acl.audit_models import Stream
 from acl.authenticate import Authenticator
 from acl.directory import installation_secret
+from acl.errors import TenantDisabledError
 from acl.faults import RefusedTokenError
 from acl.key_use import KeyUse
 from acl.ledger import Ledger
@@ -22,6 +25,7 @@ from acl.signing import Signer
 from ingestion.active import current_generation, require_embedder, require_generation
 from ingestion.index.hosts import create_host
 from retrieval import metrics as measure
+from retrieval.denials import Denial, record_denial
 from retrieval.issuers import create_tokens
 from retrieval.recorder import Recorder
 from retrieval.schema import upgrade
@@ -82,7 +86,11 @@ class Runtime:
         self.authenticator = Authenticator(
             database, tokens=create_tokens(settings.issuers), used=self.key_use
         )
-        self.ledger = Ledger(self.audit_database, clock=clock)
+        self.ledger = Ledger(
+            self.audit_database,
+            clock=clock,
+            on_appended=every(CHECKPOINT_EVERY, lambda: self.signer, clock=clock),
+        )
         self._host = host
         self._embedder = embedder
         self._on_progress = on_progress
@@ -139,6 +147,10 @@ class Runtime:
                 self._signer = Signer.open(self.settings.signing_path)
             return self._signer
 
+    def audit_home(self, stream: Stream) -> Database:
+        """Where a stream of the audit lives: administration always beside what it tells of."""
+        return self.database if stream is Stream.ADMINISTRATION else self.audit_database
+
     def generation(self) -> GenerationRow | None:
         """The active generation, or None while nothing was ever ingested."""
         return current_generation(self.database)
@@ -190,6 +202,7 @@ class Runtime:
         Raises:
             acl.errors.InvalidTokenError: the token is no good, for whatever reason.
             acl.errors.TenantDisabledError: it is good, and its tenant is switched off.
+            acl.errors.AuditError: a refusal that belongs on record could not be put there.
         """
         try:
             return self.authenticator.identify(token, now=self.clock())
@@ -197,11 +210,20 @@ class Runtime:
             # Whoever sent it reads one message for all; the operator can tell them apart.
             measure.current().token_refused(fault=error.fault)
             _log.info("token_refused", fault=error.fault)
+            self._on_record(error.caller, code=error.code, fault=error.fault)
+            raise
+        except TenantDisabledError as error:
+            self._on_record(error.caller, code=error.code)
             raise
 
     def authenticate(self, token: str) -> Caller:
         """The caller a bearer token speaks for; raises as :meth:`identify` does."""
         return self.identify(token).caller
+
+    def _on_record(self, refused: Caller | None, *, code: str, fault: str | None = None) -> None:
+        """Audit that a credential was refused, if whoever sent it proved to hold it."""
+        if refused is not None:
+            record_denial(self, refused, Denial("token", "authenticate", code, fault=fault))
 
     def warm(self) -> None:
         """Load the embedder and connect to the index, so that the first query need not."""

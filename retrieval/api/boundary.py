@@ -1,8 +1,9 @@
-"""The outermost layer of a request: its id, its size, its metrics and its log line.
+"""The outermost layer of a request: its id, its size, its audit, its metrics and its log line.
 
 Every request ends here, whatever became of it. What no handler answered is answered here, without
-a traceback; one line per request says route, status, code and duration, never the path or query
-as sent, which may hold what was asked.
+a traceback. What is refused to an established caller leaves once it is on record. One line per
+request says route, status, code and duration, never the path or query as sent, which may hold what
+was asked.
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final
 
+import anyio.to_thread
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from acl.errors import AuditError
 from retrieval import metrics as measure
 from retrieval.api.problems import MEDIA_TYPE, OUR_SIDE, refuse
+from retrieval.denials import STATUSES, Denial, record_denial
 from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from acl.caller import Caller
     from retrieval.metrics import Metrics
+    from retrieval.runtime import Runtime
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -92,17 +98,18 @@ class Boundary:
                 headers[REQUEST_ID_HEADER] = request_id
             await send(message)
 
+        send_audited = _OnRecord(scope, receive, send_with_id)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             with measure.bound(self._metrics):
                 try:
-                    await self._app(scope, self._limited(scope, receive), send_with_id)
+                    await self._app(scope, self._limited(scope, receive), send_audited)
                 except Exception as error:
                     if status:
                         raise  # half a reply is out: only closing the connection says so
                     response = await answer(Request(scope), error)
                     if response.status_code >= OUR_SIDE:
                         _log.error("request_failed", **failure(error))
-                    await response(scope, receive, send_with_id)
+                    await response(scope, receive, send_audited)
             self._record(scope, status=status, seconds=time.perf_counter() - started)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
@@ -137,6 +144,51 @@ class Boundary:
             code=code,
             milliseconds=round(seconds * 1000, 2),
         )
+
+
+class _OnRecord:
+    """Sends a reply, a refusal only once it is on record; if it cannot be, says that instead."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message of the reply."""
+        if self._replaced:
+            return  # the rest of the refusal that must not leave
+        if message["type"] == "http.response.start":
+            try:
+                await _audit_refusal(self._scope, status=message["status"])
+            except AuditError as error:
+                self._replaced = True
+                response = await answer(Request(self._scope), error)
+                await response(self._scope, self._receive, self._send)
+                return
+        await self._send(message)
+
+
+async def _audit_refusal(scope: Scope, *, status: int) -> None:
+    """Put a refusal on record, if it is one and its caller is established.
+
+    Raises:
+        AuditError: it could not be.
+    """
+    state = scope["state"]
+    caller: Caller | None = state.get("caller")
+    if status not in STATUSES or caller is None:
+        return
+    code = state["code"] if state["code"] != measure.OK else f"http_{status}"
+    denial = Denial(
+        surface="http",
+        operation=f"{scope['method']} {route_of(scope)}",
+        code=code,
+        request_id=state["request_id"],
+        targets=[str(value) for value in scope.get("path_params", {}).values()],
+    )
+    runtime: Runtime = scope["app"].state.runtime
+    # In a worker thread: it waits for the disk.
+    await anyio.to_thread.run_sync(record_denial, runtime, caller, denial)
 
 
 UNMATCHED: Final = "unmatched"

@@ -70,6 +70,8 @@ class OneHeaderBackend(BearerAuthBackend):
         if len(conn.headers.getlist("authorization")) != 1:
             return None
         user: tuple[AuthCredentials, AuthenticatedUser] | None = await super().authenticate(conn)
+        if user is not None and isinstance(user[1].access_token, VerifiedToken):
+            conn.state.caller = user[1].access_token.caller  # named in the audit, if refused
         return user
 
 

@@ -17,10 +17,12 @@ from mcp_types import CallToolResult, ListToolsResult, TextContent
 from pydantic import ValidationError
 from starlette.requests import Request
 
+from acl.errors import AuditError
 from retrieval import metrics as measure
 from retrieval.api.boundary import new_request_id, request_id_of
 from retrieval.api.problems import OUR_SIDE, refuse, refuse_fields
-from retrieval.mcp.tools import INSTRUCTIONS, TOOLS
+from retrieval.denials import STATUSES, Denial, record_denial
+from retrieval.mcp.tools import INSTRUCTIONS, SURFACE, TOOLS
 from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "clearance"
 UNKNOWN_TOOL: Final = "unknown_tool"
+TARGET_ARGUMENT: Final = "chunk_id"
+"""The argument of tools that names what is asked for; a refusal notes its digest."""
 
 _NO_SUCH_TOOL: Final = {
     "loc": ("name",),
@@ -88,21 +92,57 @@ def _answer(
     request_id = request_id_of(request) if isinstance(request, Request) else new_request_id()
     # The name as sent is the sender's text and must not become a label.
     label = params.name if params.name in TOOLS else UNKNOWN_TOOL
+    caller = None
     try:
-        answer = _run(runtime, identify(context), params, request_id=request_id)
-    except UnknownToolError:
-        problem = refuse_fields([_NO_SUCH_TOOL], request_id=request_id)
-    except ValidationError as error:
-        problem = refuse_fields(error.errors(include_url=False), request_id=request_id)
+        caller = identify(context)
+        answer = _run(runtime, caller, params, request_id=request_id)
     except Exception as error:  # noqa: BLE001 - the last place that can answer
-        problem = refuse(error, request_id=request_id).problem
-        if problem.status >= OUR_SIDE:
-            _log.error("tool_failed", tool=label, request_id=request_id, **failure(error))
+        problem = _problem(error, label, request_id=request_id)
+        if caller is not None:
+            problem = _audited(runtime, caller, params, problem, label=label)
     else:
         measure.current().tool_call(tool=label, code=measure.OK)
         return _answered(answer)
     measure.current().tool_call(tool=label, code=problem.code)
     return _refused(problem)
+
+
+def _problem(error: Exception, label: str, *, request_id: str) -> Problem:
+    """What is answered to an error."""
+    if isinstance(error, UnknownToolError):
+        return refuse_fields([_NO_SUCH_TOOL], request_id=request_id)
+    if isinstance(error, ValidationError):
+        return refuse_fields(error.errors(include_url=False), request_id=request_id)
+    problem = refuse(error, request_id=request_id).problem
+    if problem.status >= OUR_SIDE:
+        _log.error("tool_failed", tool=label, request_id=request_id, **failure(error))
+    return problem
+
+
+def _audited(
+    runtime: Runtime,
+    caller: Caller,
+    params: CallToolRequestParams,
+    problem: Problem,
+    *,
+    label: str,
+) -> Problem:
+    """The refusal once it is on record; if it cannot be, that is the problem."""
+    if problem.status not in STATUSES:
+        return problem
+    target = (params.arguments or {}).get(TARGET_ARGUMENT)
+    denial = Denial(
+        surface=SURFACE,
+        operation=label,
+        code=problem.code,
+        request_id=problem.request_id,
+        targets=[target] if isinstance(target, str) else [],
+    )
+    try:
+        record_denial(runtime, caller, denial)
+    except AuditError as error:
+        return _problem(error, label, request_id=problem.request_id)
+    return problem
 
 
 def _run(
