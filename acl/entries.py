@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -43,6 +44,9 @@ def check_name(name: str, *, field: str) -> str:
     """Return ``name`` if it can name a tenant or an ACL, else raise naming ``field``."""
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise InvalidAclError(f"{field}: give 1 to {MAX_NAME_LENGTH} printable characters")
+    if not unicodedata.is_normalized("NFC", name):
+        # Two spellings that look alike would be two ACLs, and a file could name only one.
+        raise InvalidAclError(f"{field}: {name[:80]!r} is not in Unicode NFC; normalise it first")
     return name
 
 

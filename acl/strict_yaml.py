@@ -120,12 +120,21 @@ class StrictYaml:
     def _at(self, event: Any, message: str) -> Exception:
         return self._refuse(message, line=event.start_mark.line + 1, field=None)
 
-    def mapping(self, node: Node, field: str, known: tuple[str, ...] | None) -> dict[str, Node]:
-        """A mapping's values by key (NFC); unknown keys (unless None) and doubled are refused."""
+    def mapping(self, node: Node, field: str, known: tuple[str, ...]) -> dict[str, Node]:
+        """A mapping's values by key; unknown and doubled keys are refused."""
+        return {key: value for key, (_, value) in self._items(node, field, known).items()}
+
+    def named(self, node: Node, field: str) -> dict[str, tuple[Node, Node]]:
+        """The nodes of key and value of a mapping whose keys are names (NFC); none twice."""
+        return self._items(node, field, None)
+
+    def _items(
+        self, node: Node, field: str, known: tuple[str, ...] | None
+    ) -> dict[str, tuple[Node, Node]]:
         if not isinstance(node, MappingNode):
             keys = f"the keys {', '.join(known)}" if known else "names as keys"
             raise self.error(node, field, f"must be a mapping with {keys}")
-        fields: dict[str, Node] = {}
+        fields: dict[str, tuple[Node, Node]] = {}
         for key_node, value in zip(node.value[::2], node.value[1::2], strict=True):
             key = unicodedata.normalize("NFC", self.text(key_node, join(field, "key")))
             at = join(field, key[:80])
@@ -133,7 +142,7 @@ class StrictYaml:
                 raise self.error(key_node, at, f"is unknown; the keys are {', '.join(known)}")
             if key in fields:
                 raise self.error(key_node, at, "is given twice; merge the two")
-            fields[key] = value
+            fields[key] = (key_node, value)
         return fields
 
     def sequence(self, node: Node, field: str, *, such_as: str) -> list[Node]:
@@ -148,6 +157,19 @@ class StrictYaml:
             return Principal.parse(self.text(node, field))
         except InvalidPrincipalError as error:
             raise self.error(node, field, str(error)) from error
+
+    def admitted(self, node: Node, field: str) -> tuple[Principal, datetime | None]:
+        """Who an entry names and until when: ``user:ann``, or ``{principal: …, expires_at: …}``."""
+        if not isinstance(node, MappingNode):
+            return self.principal(node, field), None
+        fields = self.mapping(node, field, ("principal", "expires_at"))
+        if "principal" not in fields:
+            raise self.error(node, join(field, "principal"), "is missing; name who it is for")
+        expires = fields.get("expires_at")
+        return (
+            self.principal(fields["principal"], join(field, "principal")),
+            None if expires is None else self.instant(expires, join(field, "expires_at")),
+        )
 
     def instant(self, node: Node, field: str) -> datetime:
         """An aware instant, in UTC."""

@@ -17,7 +17,7 @@ never lives here: finding the file, or deciding what an error means for the docu
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import Node
 
 from acl.principal import Principal
 from acl.strict_yaml import StrictYaml, join
@@ -100,7 +100,7 @@ class _Reader:
 
     def _files(self, node: Node) -> tuple[FileRule, ...]:
         rules = []
-        for pattern, value in self._yaml.mapping(node, "files", None).items():
+        for pattern, (_, value) in self._yaml.named(node, "files").items():
             field = f"files[{pattern!r}]"
             if not pattern or "/" in pattern or pattern.startswith("."):
                 raise self._yaml.error(
@@ -130,14 +130,5 @@ class _Reader:
         return [self._entry(item, effect, f"{field}[{i}]") for i, item in enumerate(items)]
 
     def _entry(self, node: Node, effect: AclEffect, field: str) -> AclEntrySpec:
-        if not isinstance(node, MappingNode):
-            return AclEntrySpec(effect, str(self._yaml.principal(node, field)))
-        fields = self._yaml.mapping(node, field, ("principal", "expires_at"))
-        if "principal" not in fields:
-            raise self._yaml.error(node, join(field, "principal"), "is missing; name who it is for")
-        expires = fields.get("expires_at")
-        return AclEntrySpec(
-            effect,
-            str(self._yaml.principal(fields["principal"], join(field, "principal"))),
-            None if expires is None else self._yaml.instant(expires, join(field, "expires_at")),
-        )
+        principal, expires_at = self._yaml.admitted(node, field)
+        return AclEntrySpec(effect, str(principal), expires_at)
