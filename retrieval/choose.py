@@ -6,6 +6,7 @@ place in the answer nor swallows a clean duplicate; the reason stays.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from retrieval.assemble import best_place, date, trust, trust_reason
@@ -25,6 +26,23 @@ if TYPE_CHECKING:
     from verifier.policy import TrustedText, TrustPolicy
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is served.
+
+    Attributes:
+        pieces: best first.
+        causes: the reasons they give, and those of what was left out.
+        duplicates: how many were folded into them.
+        more: whether pieces follow after the last.
+    """
+
+    pieces: tuple[Piece, ...]
+    causes: tuple[Cause, ...]
+    duplicates: int
+    more: bool
+
+
 def choose(
     judged: Sequence[Judged],
     ranked: Mapping[str, Ranked],
@@ -34,8 +52,12 @@ def choose(
     now: datetime,
     max_age: int | None,
     policy: TrustPolicy,
-) -> tuple[list[Piece], list[Cause], int]:
-    """Pieces to serve, the reasons they give, and how many duplicates were folded."""
+    offset: int = 0,
+) -> Choice:
+    """The pieces from ``offset`` on, ``limit`` at most.
+
+    Duplicates are folded before pages are cut, so that no page repeats what another has said.
+    """
     causes: list[Cause] = []
     usable: dict[str, tuple[Judged, Dated, TrustedText]] = {}
     for entry in judged:
@@ -51,9 +73,10 @@ def choose(
             causes.append(Cause(ReasonCode.INJECTION_WITHHELD))
             continue
         usable[chunk.id] = entry, cited, trusted
-    groups = collapse([entry.chunk for entry, _, _ in usable.values()], limit=limit)
+    end = offset + limit
+    groups = collapse([entry.chunk for entry, _, _ in usable.values()], limit=end + 1)
     pieces = []
-    for group in groups:
+    for group in groups[offset:end]:
         entry, cited, trusted = usable[group.chunk.id]
         pieces.append(
             Piece(
@@ -67,7 +90,8 @@ def choose(
             )
         )
         causes.extend(_causes(pieces[-1]))
-    return pieces, causes, sum(len(group.same) for group in groups)
+    duplicates = sum(len(group.same) for group in groups[offset:end])
+    return Choice(tuple(pieces), tuple(causes), duplicates, more=len(groups) > end)
 
 
 def _causes(piece: Piece) -> list[Cause]:

@@ -27,7 +27,7 @@ class Piece:
     chunk: StoredChunk
     dated: Dated
     trusted: TrustedText
-    relevance: float
+    relevance: float | None
     ranked: Ranked
     same: tuple[StoredChunk, ...] = ()
     disagrees: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Pieces:
     """What the pipeline found.
 
     ``duplicates`` (folded) and ``best`` (the highest relevance judged, shown or not) are for the
-    record alone.
+    record alone; ``more`` says whether further pieces follow.
     """
 
     pieces: tuple[Piece, ...]
@@ -56,6 +56,7 @@ class Pieces:
     exact: bool = True
     duplicates: int = 0
     best: float | None = None
+    more: bool = False
 
     @classmethod
     def nothing(cls, code: ReasonCode) -> Pieces:
@@ -70,6 +71,7 @@ def compose(
     view: str,
     timings: Mapping[str, float],
     scores: bool,
+    next_cursor: str | None = None,
 ) -> shapes.RetrieveResponse:
     """The response for what was found."""
     ids = {piece.chunk.id: f"e{place}" for place, piece in enumerate(found.pieces, start=1)}
@@ -90,6 +92,7 @@ def compose(
         ],
         search=shapes.Search(mode=found.mode, exactness="exact" if found.exact else "approximate"),
         view=view,
+        next_cursor=next_cursor,
         usage=shapes.Usage(evidence_tokens=sum(piece.chunk.tokens for piece in found.pieces)),
         timings_ms=dict(timings),
     )

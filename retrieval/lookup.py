@@ -12,16 +12,17 @@ from acl.errors import NotFoundError
 from ingestion.catalog import (
     beside,
     fetch,
-    served_generation,
     source_states,
     visible_documents,
 )
 from ingestion.freshness import source_age, source_state
+from retrieval.account import account_for_evidence, withdraw
 from retrieval.assemble import best_place, date, trust, trust_shape
 from retrieval.compose import Piece, evidence_of
 from retrieval.evidence import EvidenceResponse, Neighbour, SourcesResponse, SourceStatus
 from retrieval.pipeline import recheck
 from retrieval.ranking import Ranked
+from retrieval.standing import rights_hold, snapshot
 from verifier.policy import TrustVerdict
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from acl.scope import AccessScope
     from ingestion.catalog import StoredChunk
     from retrieval.runtime import Runtime
+    from retrieval.standing import Snapshot
 
 NEIGHBOURS = 2
 _ABSENT = "no such evidence: it does not exist, or you may not see it"
@@ -39,34 +41,63 @@ def get_evidence(
 ) -> EvidenceResponse:
     """One chunk with its neighbours in the same document version.
 
+    As with an answer, it is recorded before it leaves, and the rights are looked at last of all.
+
     Raises:
         NotFoundError: there is none, or the caller may not see it; which, is not told.
+        AuditError: it could not be recorded, so it is not served.
     """
-    with runtime.database.read(caller.tenant) as session:
-        generation = served_generation(session)
-        scope = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
-        if generation is None or scope.empty:
-            raise NotFoundError(_ABSENT)
-        found = fetch(session, scope, generation, [chunk_id], fingerprint="")
-        chunk = found.get(chunk_id)
+    before = snapshot(runtime, caller)
+    response, shown = _read(runtime, before, chunk_id, request_id=request_id)
+    response = account_for_evidence(
+        runtime,
+        caller,
+        response,
+        view=before.resolved.view.digest,
+        acl_ids={chunk.id: chunk.acl_id for chunk in shown},
+    )
+    if not rights_hold(runtime, caller, before.scope):
+        withdraw(runtime, caller, response)
+        raise NotFoundError(_ABSENT)
+    return response
+
+
+def _read(
+    runtime: Runtime, before: Snapshot, chunk_id: str, *, request_id: str
+) -> tuple[EvidenceResponse, list[StoredChunk]]:
+    """The response without its receipt, and every chunk that is in it.
+
+    Raises:
+        NotFoundError: as of :func:`get_evidence`.
+    """
+    scope, generation = before.scope, before.generation
+    if generation is None or scope.empty:
+        raise NotFoundError(_ABSENT)
+    with runtime.database.read(scope.tenant) as session:
+        chunk = fetch(session, scope, generation, [chunk_id], fingerprint="").get(chunk_id)
         if chunk is None or not recheck(scope, chunk):
             raise NotFoundError(_ABSENT)
         names = sorted({place.source for place in chunk.places})
-        sources = source_states(session, caller.tenant, names)
+        sources = source_states(session, scope.tenant, names)
         now = runtime.clock()
-        dated = best_place(date(place, sources, now=now, max_age=None) for place in chunk.places)
+        places = [date(place, sources, now=now, max_age=None) for place in chunk.places]
+        current = [place for place in places if not place.excluded]
+        if not current:  # of a source that serves nothing rather than something outdated
+            raise NotFoundError(_ABSENT)
+        dated = best_place(current)
         near = beside(session, scope, generation, dated.place, reach=NEIGHBOURS)
     trusted = trust(chunk, dated.place, runtime.settings.trust_policy)
     if trusted.verdict is TrustVerdict.WITHHELD:
         raise NotFoundError(_ABSENT)
-    piece = Piece(chunk, dated, trusted, 1.0, Ranked(chunk.id, 0.0, None, None))
+    piece = Piece(chunk, dated, trusted, None, Ranked(chunk.id, 0.0, None, None))
     here = dated.place.ordinal
-    return EvidenceResponse(
+    response = EvidenceResponse(
         request_id=request_id,
         evidence=evidence_of(piece, ident="e1", conflicts=[]),
         before=_neighbours(runtime, scope, [c for at, c in near if at < here]),
         after=_neighbours(runtime, scope, [c for at, c in near if at > here]),
     )
+    return response, [chunk, *(c for _, c in near)]
 
 
 def list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> SourcesResponse:

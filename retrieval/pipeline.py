@@ -1,32 +1,37 @@
 """The query path, top to bottom. Data flows one way; no step reaches back.
 
-resolve → embed → search → fetch → recheck → rank, gate, collapse → trust, freshness → conclude.
+resolve → embed → search → fetch → recheck → rank, gate, collapse → trust, freshness → conclude →
+receipt, audit → last look.
 
 The order that matters for security: the scope is resolved before the index is asked, the index is
-asked under the scope, every row of the catalogue is rechecked against it, and the view is resolved
-once more immediately before the answer leaves (:func:`_still`), so that a revocation, a deletion or
-a move that returned while we were searching is obeyed.
+asked under the scope, every row of the catalogue is rechecked against it, and what the answer rests
+on is compared with the catalogue once more (:mod:`retrieval.standing`), so that a revocation, a
+deletion or a move that returned while we were searching is obeyed. Then the answer is recorded, and
+only when that is durable are the rights looked at for the last time: nothing leaves that is not
+recorded, and nothing happens between the last look and the bytes.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from acl.conditions import SOURCE, caller_filter
-from ingestion.catalog import fetch, in_flight, served_generation, source_states
+from ingestion.catalog import fetch, source_states
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import SearchRequest, SearchResult
 from retrieval import metrics
+from retrieval.account import account_for_answer, withdraw
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
+from retrieval.cursor import cursor_after, offset_of
 from retrieval.gate import admit, judge
 from retrieval.query import Include
 from retrieval.ranking import fuse
 from retrieval.record import record
+from retrieval.standing import Standing, rights_hold, snapshot, still, switched
 from retrieval.status import ReasonCode
 
 if TYPE_CHECKING:
@@ -34,33 +39,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from acl.caller import Caller
-    from acl.resolver import Resolved
     from acl.scope import AccessScope
     from ingestion.catalog import SourceState, StoredChunk
     from retrieval.evidence import RetrieveResponse
     from retrieval.query import RetrieveRequest
     from retrieval.ranking import Ranked
     from retrieval.runtime import Runtime
+    from retrieval.standing import Snapshot
 
 _ATTEMPTS = 3
 _SPARE = 8  # candidates beyond the limit, for duplicates to fold and withheld pieces to drop
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What the catalogue said at the start: the view, the generation, what is in flight."""
-
-    resolved: Resolved
-    generation: str | None
-    excluded: frozenset[str]
-
-
-class Standing(Enum):
-    """How a snapshot stands at the moment the answer is about to leave."""
-
-    HOLDS = auto()
-    CONTENT_MOVED = auto()
-    RIGHTS_MOVED = auto()
 
 
 class Stopwatch:
@@ -88,94 +76,91 @@ def retrieve(
     """Answer a question with evidence the caller is cleared to see.
 
     Raises:
-        acl.errors.AclError: the tenant is unknown or disabled, or the view too large.
+        acl.errors.AclError: the tenant is unknown or disabled, the view too large, or a cursor or
+            token of the request not valid; the audit cannot be written. Nothing is served then.
         ingestion.errors.IndexUnavailableError: the index does not answer.
         sqlalchemy.exc.SQLAlchemyError: the catalogue does not answer. Nothing is served then.
     """
     watch = Stopwatch()
     for attempt in range(_ATTEMPTS):
-        snapshot = _snapshot(runtime, caller)
+        last = attempt + 1 == _ATTEMPTS
+        before = snapshot(runtime, caller, at_least_as_fresh=request.at_least_as_fresh)
         watch.lap("resolve")
         try:
-            answer = _answer(runtime, request, snapshot, watch)
+            found = _answer(runtime, request, before, watch)
         except IndexUnavailableError:
             # A rebuild may have switched generations between snapshot and search.
-            if attempt + 1 < _ATTEMPTS and _switched(runtime, caller, snapshot):
-                if snapshot.generation is not None:
-                    runtime.forget_index(snapshot.generation)
+            if not last and switched(runtime, caller.tenant, before.generation):
+                if before.generation is not None:
+                    runtime.forget_index(before.generation)
                 continue
             raise
-        standing = _still(runtime, caller, snapshot)
-        if standing is Standing.HOLDS:
-            break
-        if standing is Standing.CONTENT_MOVED and attempt + 1 == _ATTEMPTS:
+        standing = still(runtime, caller, before)
+        watch.lap("confirm")
+        if standing is Standing.CONTENT_MOVED and last:
             # Documents in view change all the time: what is still there is served, the rest is not.
-            answer = _what_stands(runtime, snapshot, answer)
-            break
-    else:
-        # The view kept changing under us: answer from nothing rather than from a view that is over.
-        snapshot = _snapshot(runtime, caller)
-        answer = Pieces.nothing(ReasonCode.NO_MATCH)
-    watch.lap("confirm")
+            found, standing = _what_stands(runtime, before, found), Standing.HOLDS
+        if standing is not Standing.HOLDS:
+            continue
+        response = _respond(runtime, request, before, found, watch, request_id=request_id)
+        if rights_hold(runtime, caller, before.scope):
+            return response
+        withdraw(runtime, caller, response)
+    # The view kept changing under us: answer from nothing rather than from a view that is over.
+    before = snapshot(runtime, caller)
+    found = Pieces.nothing(ReasonCode.NO_MATCH)
+    return _respond(runtime, request, before, found, watch, request_id=request_id)
+
+
+def _respond(
+    runtime: Runtime,
+    request: RetrieveRequest,
+    before: Snapshot,
+    found: Pieces,
+    watch: Stopwatch,
+    *,
+    request_id: str,
+) -> RetrieveResponse:
+    """The response for what was found, with its receipt, when its record is durable."""
+    caller, view = before.scope.caller, before.resolved.view.digest
     response = compose(
-        answer,
+        found,
         request_id=request_id,
-        view=snapshot.resolved.view.digest,
+        view=view,
+        next_cursor=_next(runtime, request, before, found),
         timings=watch.stages if Include.TIMINGS in request.include else {},
         scores=Include.SCORES in request.include,
     )
+    acl_ids = {piece.chunk.id: piece.chunk.acl_id for piece in found.pieces}
+    response = account_for_answer(runtime, caller, request, response, acl_ids=acl_ids)
+    watch.lap("record")
     record(
         runtime,
         caller,
         request,
         response,
-        generation=snapshot.generation or "",
-        duplicates=answer.duplicates,
-        best=answer.best,
+        generation=before.generation or "",
+        duplicates=found.duplicates,
+        best=found.best,
         latency_ms=watch.total(),
     )
     return response
 
 
-def _snapshot(runtime: Runtime, caller: Caller) -> Snapshot:
-    """Resolve the caller and note the generation and what is in flight, at one moment."""
-    with runtime.database.read(caller.tenant) as session:
-        generation = served_generation(session)
-        resolved = runtime.resolver.resolve(session, caller, now=runtime.clock())
-        excluded: frozenset[str] = frozenset()
-        if generation is not None and not resolved.scope.empty:
-            excluded = in_flight(session, resolved.scope, generation)
-    return Snapshot(resolved, generation, excluded)
+def _next(
+    runtime: Runtime, request: RetrieveRequest, before: Snapshot, found: Pieces
+) -> str | None:
+    """The cursor of the page after this one."""
+    if not found.more:
+        return None
+    caller, view = before.scope.caller, before.resolved.view.digest
+    at = offset_of(runtime.secret, caller, request, view=view) + request.limit
+    return cursor_after(runtime.secret, caller, request, view=view, offset=at)
 
 
-def _switched(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> bool:
-    """True iff another generation has become active since the snapshot."""
-    with runtime.database.read(caller.tenant) as session:
-        return served_generation(session) != snapshot.generation
-
-
-def _still(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> Standing:
-    """Compare what the caller sees now with what they saw at the start.
-
-    The tenant's versions are not compared: they move with the rights and the documents of others
-    too, and an answer that came out differently for it would tell of them. The view digest commits
-    to what this caller sees alone. The generation is read after the catalogue was; had it been
-    switched before, its chunks would have been gone and the answer empty.
-    """
-    with runtime.database.read(caller.tenant) as session:
-        now = runtime.resolver.resolve(session, caller, now=runtime.clock())
-        same_generation = served_generation(session) == snapshot.generation
-    before = snapshot.resolved
-    same_rights = now.scope.acl_ids == before.scope.acl_ids
-    if not same_generation or not same_rights or now.scope.closed != before.scope.closed:
-        return Standing.RIGHTS_MOVED
-    same_content = now.view.digest == before.view.digest
-    return Standing.HOLDS if same_content else Standing.CONTENT_MOVED
-
-
-def _what_stands(runtime: Runtime, snapshot: Snapshot, answer: Pieces) -> Pieces:
+def _what_stands(runtime: Runtime, before: Snapshot, answer: Pieces) -> Pieces:
     """The answer without pieces that were deleted or changed since it was found."""
-    scope, generation = snapshot.resolved.scope, snapshot.generation
+    scope, generation = before.scope, before.generation
     if generation is None or not answer.pieces:
         return answer
     with runtime.database.read(scope.tenant) as session:
@@ -190,20 +175,23 @@ def _what_stands(runtime: Runtime, snapshot: Snapshot, answer: Pieces) -> Pieces
 
 
 def _answer(
-    runtime: Runtime, request: RetrieveRequest, snapshot: Snapshot, watch: Stopwatch
+    runtime: Runtime, request: RetrieveRequest, before: Snapshot, watch: Stopwatch
 ) -> Pieces:
     """Everything between the snapshot and the response."""
-    scope, generation = snapshot.resolved.scope, snapshot.generation
+    scope, generation, view = before.scope, before.generation, before.resolved.view
+    offset = offset_of(runtime.secret, scope.caller, request, view=view.digest)
+    closed = _closed(scope, request)
     # The order is part of the promise: with nothing visible, neither embedder nor index is asked.
-    if generation is None or scope.empty or snapshot.resolved.view.occurrences == 0:
-        return Pieces.nothing(ReasonCode.NO_MATCH)
+    if generation is None or scope.empty or view.occurrences == 0:
+        return Pieces((), closed) if closed else Pieces.nothing(ReasonCode.NO_MATCH)
     vector, reasons = _embed(runtime, request.query)
     watch.lap("embed")
-    result = _search(runtime, request, snapshot, generation, vector)
+    depth = offset + request.limit
+    result = _search(runtime, request, before, generation, vector, depth=depth)
     watch.lap("search")
     if not result.exact and vector is not None:
         reasons.append(ReasonCode.APPROXIMATE)
-    ranked = fuse(result)[: request.limit + _SPARE]
+    ranked = fuse(result)[: depth + _SPARE]
     chunks, sources = _fetch(runtime, request, scope, generation, ranked)
     watch.lap("fetch")
     fetched = [chunks[candidate.id] for candidate in ranked if candidate.id in chunks]
@@ -211,7 +199,7 @@ def _answer(
     metrics.current().recheck_drops(len(fetched) - len(kept))
     threshold = runtime.settings.min_relevance
     judged = judge(request.query, vector, kept, embedder=runtime.embedder.name)
-    pieces, causes, duplicates = choose(
+    chosen = choose(
         admit(judged, threshold if request.min_relevance is None else request.min_relevance),
         {candidate.id: candidate for candidate in ranked},
         sources,
@@ -219,18 +207,26 @@ def _answer(
         now=runtime.clock(),
         max_age=request.max_age_seconds,
         policy=runtime.settings.trust_policy,
+        offset=offset,
     )
-    if not pieces and not causes:
+    if not chosen.pieces and not chosen.causes and not closed:
         reasons.append(ReasonCode.LOW_RELEVANCE if kept else ReasonCode.NO_MATCH)
     watch.lap("judge")
     return Pieces(
-        pieces=tuple(pieces),
-        causes=(*(Cause(reason) for reason in reasons), *causes),
+        pieces=chosen.pieces,
+        causes=(*(Cause(reason) for reason in reasons), *closed, *chosen.causes),
         mode="lexical" if vector is None else "hybrid",
         exact=result.exact,
-        duplicates=duplicates,
+        duplicates=chosen.duplicates,
         best=max((entry.relevance for entry in judged), default=None),
+        more=chosen.more,
     )
+
+
+def _closed(scope: AccessScope, request: RetrieveRequest) -> tuple[Cause, ...]:
+    """A reason for each source that was asked and is closed to a caller it would admit."""
+    asked = scope.closed if request.sources is None else scope.closed & frozenset(request.sources)
+    return tuple(Cause(ReasonCode.ACL_STALE, (), source) for source in sorted(asked))
 
 
 def _embed(runtime: Runtime, query: str) -> tuple[NDArray[np.float32] | None, list[ReasonCode]]:
@@ -244,21 +240,23 @@ def _embed(runtime: Runtime, query: str) -> tuple[NDArray[np.float32] | None, li
 def _search(
     runtime: Runtime,
     request: RetrieveRequest,
-    snapshot: Snapshot,
+    before: Snapshot,
     generation: str,
     vector: NDArray[np.float32] | None,
+    *,
+    depth: int,
 ) -> SearchResult:
     """Ask the index, under the scope, for candidates of both legs."""
     own = caller_filter({SOURCE: tuple(request.sources)}) if request.sources else ()
     return runtime.index(generation).search(
-        snapshot.resolved.scope,
+        before.scope,
         SearchRequest(
             dense=vector,
             sparse=encode_query(request.query),
-            limit=max(runtime.settings.candidates, 2 * request.limit),
+            limit=max(runtime.settings.candidates, 2 * depth),
             own=own,
-            exclude=snapshot.excluded,
-            exact=snapshot.resolved.view.occurrences <= runtime.settings.exact_limit,
+            exclude=before.excluded,
+            exact=before.resolved.view.occurrences <= runtime.settings.exact_limit,
         ),
     )
 

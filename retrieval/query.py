@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 MAX_QUERY_CHARS = 4_000
 MAX_LIMIT = 50
 MAX_FILTER_VALUES = 100
+MAX_DEPTH = 200
+"""How far cursors lead: the evidence of one question that can be paged through."""
+MAX_TOKEN_CHARS = 4_096
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -56,6 +59,16 @@ class RetrieveRequest(BaseModel):
         ge=0,
         le=1,
         description="Leave out evidence below this relevance, instead of the calibrated default.",
+    )
+    cursor: str | None = Field(
+        default=None,
+        max_length=MAX_TOKEN_CHARS,
+        description="Go on where an answer ended: its next_cursor, with everything else the same.",
+    )
+    at_least_as_fresh: str | None = Field(
+        default=None,
+        max_length=MAX_TOKEN_CHARS,
+        description="An acl_token: answer only if this change of rights has arrived.",
     )
     include: frozenset[Include] = Field(
         default=frozenset(), description="Optional parts of the response: scores, timings."

@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from acl.digest import keyed
+from retrieval.account import query_digest
 
 if TYPE_CHECKING:
     from acl.caller import Caller
@@ -37,7 +38,7 @@ def record(
             "request_id": response.request_id,
             "at": runtime.clock(),
             "caller_digest": who.hex()[:32],
-            "query_digest": keyed(secret, "query", tenant, request.query).hex()[:32],
+            "query_digest": query_digest(secret, tenant, request.query),
             "view": response.view,
             "status": response.status.value,
             "action": response.action.value,

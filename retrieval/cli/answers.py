@@ -59,7 +59,7 @@ def _print_evidence(screen: Console, evidence: Evidence) -> None:
         Text.assemble(
             (f"{evidence.id:<{_INDENT - 1}} ", "bold cyan"),
             (one_line(evidence.citation.title), "bold"),
-            (f"   relevance {evidence.relevance:.2f}", "dim"),
+            ("" if evidence.relevance is None else f"   relevance {evidence.relevance:.2f}", "dim"),
         )
     )
     _indented(screen, Text(_place(evidence.citation), style="dim"))

@@ -123,6 +123,8 @@ def test_the_schema_describes_the_problem_and_the_bearer_token(service: Service)
         "sources",
         "max_age_seconds",
         "min_relevance",
+        "cursor",
+        "at_least_as_fresh",
         "include",
     }
 

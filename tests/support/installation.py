@@ -91,7 +91,13 @@ class Installation:
         database = open_catalogue(blank, directory_)
         clock = Clock()
         runtime = Runtime(
-            Settings(data_dir=directory_, embedder=f"hash:{DIMENSIONS}", **settings),
+            Settings(
+                data_dir=directory_,
+                # Beside it, so that worlds to be compared byte for byte sign with one key.
+                signing_dir=directory_.parent / "signing",
+                embedder=f"hash:{DIMENSIONS}",
+                **settings,
+            ),
             database,
             audit_database=blank.open_audit(directory_),
             host=MemoryHost() if host is None else host,

@@ -28,10 +28,11 @@ def chosen(
     limit: int = 8,
     max_age: int | None = None,
     policy: TrustPolicy = TrustPolicy.FLAG,
-) -> tuple[list[Piece], list[Cause], int]:
+    offset: int = 0,
+) -> tuple[tuple[Piece, ...], tuple[Cause, ...], int]:
     """Choose among chunks of which each is a little less relevant than the one before."""
     judged = [Judged(c, round(0.9 - rank / 10, 4)) for rank, c in enumerate(chunks)]
-    return choose(
+    choice = choose(
         judged,
         {c.id: Ranked(c.id, 0.1, None, None) for c in chunks},
         {state.name: state for state in (sources or (source(),))},
@@ -39,10 +40,12 @@ def chosen(
         now=NOON,
         max_age=max_age,
         policy=policy,
+        offset=offset,
     )
+    return choice.pieces, choice.causes, choice.duplicates
 
 
-def codes(causes: list[Cause]) -> set[ReasonCode]:
+def codes(causes: tuple[Cause, ...]) -> set[ReasonCode]:
     """The reason codes of some causes."""
     return {cause.code for cause in causes}
 
@@ -50,7 +53,7 @@ def codes(causes: list[Cause]) -> set[ReasonCode]:
 def test_fresh_and_clean_evidence_is_served_without_a_caveat() -> None:
     (piece,), causes, duplicates = chosen(chunk(CLEAN))
     assert (piece.trusted.text, piece.trusted.verdict) == (CLEAN, TrustVerdict.CLEAN)
-    assert (piece.relevance, causes, duplicates) == (0.9, [], 0)
+    assert (piece.relevance, causes, duplicates) == (0.9, (), 0)
 
 
 def test_stale_evidence_is_flagged_with_its_source() -> None:
@@ -66,7 +69,7 @@ def test_stale_evidence_of_a_strict_source_is_left_out_and_the_reason_stays() ->
     old = place(CLEAN, checked_at=NOON - timedelta(days=2))
     strict = source(max_age=DAY, age=2 * DAY, on_stale="exclude")
     pieces, causes, _ = chosen(chunk(CLEAN, old), sources=(strict,))
-    assert pieces == []
+    assert pieces == ()
     assert ReasonCode.STALE_EVIDENCE in codes(causes)
     assert all(cause.chunks == () for cause in causes)
 
@@ -94,7 +97,7 @@ def test_the_place_without_a_caveat_is_cited_and_then_the_latest() -> None:
     for order in ((stale, older, newer), (newer, older, stale), (older, stale, newer)):
         (piece,), causes, _ = chosen(chunk(CLEAN, *order), sources=(source(max_age=DAY),))
         assert piece.dated.place.document_id == "newer"
-        assert causes == []
+        assert causes == ()
 
 
 def test_injected_text_is_flagged_redacted_or_withheld_as_the_policy_says() -> None:
@@ -108,7 +111,7 @@ def test_injected_text_is_flagged_redacted_or_withheld_as_the_policy_says() -> N
     assert REDACTION in redacted.trusted.text
     assert codes(causes) == {ReasonCode.INJECTION_REDACTED}
     pieces, causes, _ = chosen(bad, policy=TrustPolicy.WITHHOLD)
-    assert (pieces, codes(causes)) == ([], {ReasonCode.INJECTION_WITHHELD})
+    assert (pieces, codes(causes)) == ((), {ReasonCode.INJECTION_WITHHELD})
 
 
 def test_what_is_withheld_neither_takes_a_place_nor_swallows_a_clean_duplicate() -> None:

@@ -1,0 +1,138 @@
+"""Accounting for an answer before it leaves: its receipt, and its event in the audit.
+
+Both are durable when these functions return; if they cannot be made so, an error says that nothing
+may be served. What stands in them are identities, ids and keyed digests, never text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from acl.audit import Event, EventKind, identity
+from acl.digest import keyed
+from retrieval.receipts import Shown, issue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from acl.caller import Caller
+    from retrieval.evidence import Evidence, EvidenceResponse, RetrieveResponse
+    from retrieval.query import RetrieveRequest
+    from retrieval.runtime import Runtime
+
+
+def query_digest(secret: bytes, tenant: str, query: str) -> str:
+    """What stands for a question wherever it is noted: equal for equal questions of a tenant."""
+    return keyed(secret, "query", tenant, query).hex()[:32]
+
+
+def account_for_answer(
+    runtime: Runtime,
+    caller: Caller,
+    request: RetrieveRequest,
+    response: RetrieveResponse,
+    *,
+    acl_ids: Mapping[str, str],
+) -> RetrieveResponse:
+    """The answer to a question, with its receipt.
+
+    Args:
+        runtime: the installation.
+        caller: who is answered.
+        request: what was asked.
+        response: the answer.
+        acl_ids: under which ACL each piece stands, by chunk id.
+
+    Raises:
+        acl.errors.AclError: it could not be signed or recorded; then it must not be served.
+    """
+    digest = query_digest(runtime.secret, caller.tenant, request.query)
+    shown = Shown(
+        view=response.view,
+        evidence=response.evidence,
+        acl_ids=acl_ids,
+        query_digest=digest,
+        status=response.status,
+        action=response.action,
+    )
+    body = {
+        "query": digest,
+        "status": response.status.value,
+        "action": response.action.value,
+        "reasons": [reason.code.value for reason in response.reasons],
+    }
+    receipt = _record(
+        runtime, caller, shown, EventKind.QUERY, request_id=response.request_id, said=body
+    )
+    return response.model_copy(update={"receipt": receipt})
+
+
+def account_for_evidence(
+    runtime: Runtime,
+    caller: Caller,
+    response: EvidenceResponse,
+    *,
+    view: str,
+    acl_ids: Mapping[str, str],
+) -> EvidenceResponse:
+    """One piece with its neighbours, with its receipt. Arguments and errors as of an answer."""
+    shown = Shown(
+        view=view,
+        evidence=[response.evidence],
+        acl_ids=acl_ids,
+        neighbours=[*response.before, *response.after],
+    )
+    receipt = _record(
+        runtime, caller, shown, EventKind.EVIDENCE, request_id=response.request_id, said={}
+    )
+    return response.model_copy(update={"receipt": receipt})
+
+
+def withdraw(
+    runtime: Runtime, caller: Caller, response: RetrieveResponse | EvidenceResponse
+) -> None:
+    """Note that what has just been recorded did not leave: the rights had changed meanwhile."""
+    body = {**identity(caller), "request": response.request_id}
+    runtime.ledger.record(caller.tenant, Event(EventKind.WITHDRAWN, body))
+
+
+def _record(
+    runtime: Runtime,
+    caller: Caller,
+    shown: Shown,
+    kind: EventKind,
+    *,
+    request_id: str,
+    said: Mapping[str, object],
+) -> str:
+    """Sign, and record together with the event; returns the receipt when both are durable."""
+    issued = issue(
+        runtime.signer,
+        caller,
+        shown,
+        secret=runtime.secret,
+        request_id=request_id,
+        now=runtime.clock(),
+    )
+    body = {
+        **identity(caller),
+        "purpose": caller.narrowing.purpose,
+        "request": request_id,
+        "view": shown.view,
+        "receipt": issued.receipt_id,
+        "evidence": _told(shown.evidence),
+        **said,
+    }
+    runtime.ledger.record(caller.tenant, Event(kind, body), issued.rows)
+    return issued.jws
+
+
+def _told(evidence: Sequence[Evidence]) -> list[dict[str, object]]:
+    return [
+        {
+            "chunk": piece.chunk_id,
+            "document": piece.citation.document_id,
+            "version": piece.citation.version,
+        }
+        for piece in evidence
+    ]
