@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from acl import keys
 from acl.errors import TenantDisabledError
 from acl.faults import RefusedTokenError, TokenFault
@@ -80,8 +82,8 @@ class Authenticator:
     def _require_tenant(self, caller: Caller) -> None:
         """Administration asks no resolver, so a tenant that is not there or off is refused here."""
         with self._database.unguarded("whether the tenant of a good token is there") as session:
-            tenant = session.get(Tenant, caller.tenant)
-        if tenant is None:
+            enabled = session.scalar(select(Tenant.enabled).where(Tenant.name == caller.tenant))
+        if enabled is None:
             raise RefusedTokenError(TokenFault.TENANT)
-        if not tenant.enabled:
+        if not enabled:
             raise TenantDisabledError(keys.TENANT_DISABLED, caller=caller)
