@@ -17,7 +17,7 @@ from uuid import UUID
 
 import numpy as np
 
-from acl.conditions import ACL, TENANT, AllOf, under
+from acl.conditions import ACL, SOURCE, TENANT, AllOf, under
 from ingestion.errors import IndexUnavailableError
 from ingestion.index.port import Point, SearchResult
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ingestion.index.port import SearchRequest, SparseVector
 
 PAGE: Final = 4096
+_SCOPES: Final = ((TENANT, ACL), (TENANT, ACL, SOURCE))
 _EMPTY: Final = SearchResult(dense=(), sparse=(), exact=True)
 
 
@@ -47,7 +48,8 @@ class ClearedSearch:
         exact: full precision wanted for the dense leg.
 
     Raises:
-        ValueError: the corpus is not one tenant and some ACLs, or the condition is not under it.
+        ValueError: the corpus is not one tenant, some ACLs and, if it names any, some sources; or
+            the condition is not under it.
     """
 
     corpus: AllOf
@@ -61,11 +63,13 @@ class ClearedSearch:
     def __post_init__(self) -> None:
         scope = self.corpus.conditions
         if (
-            [condition.field for condition in scope] != [TENANT, ACL]
+            tuple(condition.field for condition in scope) not in _SCOPES
             or len(scope[0].values) != 1
-            or not scope[1].values
+            or not all(condition.values for condition in scope)
         ):
-            raise ValueError("corpus: it must name one tenant and at least one ACL")
+            raise ValueError(
+                "corpus: it must name one tenant, at least one ACL, and a source if it names any"
+            )
         if self.condition.conditions[: len(scope)] != scope:
             raise ValueError("condition: it must begin with the corpus")
 
