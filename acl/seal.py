@@ -38,7 +38,7 @@ def seal(secret: bytes, purpose: Purpose, value: Mapping[str, Any], *bound: str)
     """``value`` as an opaque string, good only together with ``bound``."""
     plain = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
     sealed = _cipher(secret, purpose).encrypt(plain, [part.encode() for part in bound])
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    return _spelled(sealed)
 
 
 def unseal(secret: bytes, purpose: Purpose, text: str, *bound: str) -> dict[str, Any]:
@@ -51,6 +51,8 @@ def unseal(secret: bytes, purpose: Purpose, text: str, *bound: str) -> dict[str,
         raise InvalidSealError(f"{purpose}: it is longer than any that was issued")
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        if _spelled(sealed) != text:
+            raise ValueError("another spelling of a sealed value")  # noqa: TRY301 - one refusal
         plain = _cipher(secret, purpose).decrypt(sealed, [part.encode() for part in bound])
     except (InvalidTag, binascii.Error, ValueError) as error:
         raise InvalidSealError(f"{purpose}: it is not valid here; ask again without it") from error
@@ -90,6 +92,10 @@ def caller_binding(caller: Caller) -> str:
             narrowing.purpose,
         ]
     )
+
+
+def _spelled(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
 def _cipher(secret: bytes, purpose: Purpose) -> AESSIV:

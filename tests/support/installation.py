@@ -151,13 +151,20 @@ class Installation:
         with self.change(tenant) as session:
             directory.set_enabled(session, tenant, Principal.parse(principal), enabled=enabled)
 
-    def ingest(self, source: Source, *, tenant: str = TENANT, **options: Any) -> RunReport:
+    def ingest(
+        self,
+        source: Source,
+        *,
+        tenant: str = TENANT,
+        acl_max_age_seconds: int | None = None,
+        **options: Any,
+    ) -> RunReport:
         """Run the real ingest job, deletions confirmed."""
         return ingest(
             self.runtime.ingest_context(),
             source,
             tenant=tenant,
-            config=SourceConfig("memory", {}),
+            config=SourceConfig("memory", {}, acl_max_age_seconds=acl_max_age_seconds),
             confirm_deletions=True,
             **options,
         )

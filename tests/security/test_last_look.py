@@ -1,0 +1,167 @@
+"""Nothing leaves unrecorded, and the rights are looked at after the record, last of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import select
+
+from acl.acls import revoke
+from acl.audit import EventKind
+from acl.audit_models import AuditRow, Stream
+from acl.entries import Effect
+from acl.errors import AuditError, NotFoundError
+from acl.principal import Principal
+from retrieval.lookup import get_evidence
+from retrieval.records import ReceiptRow
+from retrieval.status import Status
+from tests.support.clock import HOUR, NOON
+from tests.support.installation import TENANT, caller
+from tests.support.source import ListedSource, Shelved, acl, allow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from acl.audit import Event
+    from acl.ledger import Ledger, Rows
+    from tests.support.installation import Installation
+
+ANN = caller("user:ann")
+TEXT = "The travel allowance abroad is 55 euros a day."
+KEPT = "The travel agency of the branch books all journeys abroad."
+
+
+class WatchedLedger:
+    """A ledger that does something when an event has become durable, or fails."""
+
+    def __init__(
+        self, inner: Ledger, then: Callable[[], object], *, kinds: tuple[str, ...]
+    ) -> None:
+        self._inner = inner
+        self._then = then
+        self._kinds = kinds
+        self.seen: list[str] = []
+
+    def record(self, tenant: str, event: Event, rows: Rows = ()) -> None:
+        """Record, then act."""
+        self._inner.record(tenant, event, rows)
+        self.seen.append(event.kind)
+        if event.kind in self._kinds:
+            self._kinds = ()
+            self._then()
+
+    def close(self) -> None:
+        """Close the inner ledger."""
+        self._inner.close()
+
+
+@pytest.fixture
+def filled(world: Installation) -> Installation:
+    """Two documents under two ACLs."""
+    world.know("user:ann")
+    specs = (acl("a", allow("user:ann", NOON + HOUR)), acl("kept", allow("user:ann")))
+    shelf = {"travel.txt": Shelved(TEXT, "a"), "kept.txt": Shelved(KEPT, "kept")}
+    world.ingest(ListedSource("wiki", specs, shelf))
+    return world
+
+
+def take_away(world: Installation) -> None:
+    """Take the grant on one of the two back."""
+    with world.change() as session:
+        revoke(session, TENANT, "a", Effect.ALLOW, Principal.parse("user:ann"))
+
+
+def watch(world: Installation, then: Callable[[], object], kind: EventKind) -> WatchedLedger:
+    """Let something happen between the record and the last look."""
+    ledger = WatchedLedger(world.runtime.ledger, then, kinds=(kind,))
+    world.runtime.ledger = ledger  # type: ignore[assignment]  # the same two methods
+    return ledger
+
+
+def chunk_of(world: Installation, text: str) -> str:
+    """The chunk id of a visible text."""
+    return next(piece.chunk_id for piece in world.ask(ANN).evidence if piece.text == text)
+
+
+def test_a_grant_taken_back_after_the_record_is_obeyed_and_the_record_withdrawn(
+    filled: Installation,
+) -> None:
+    ledger = watch(filled, lambda: take_away(filled), EventKind.QUERY)
+    answer = filled.ask(ANN)
+    assert [piece.text for piece in answer.evidence] == [KEPT]
+    assert ledger.seen == ["query", "withdrawn", "query"]
+
+
+def test_a_grant_that_expires_after_the_record_is_obeyed(filled: Installation) -> None:
+    def expire() -> None:
+        filled.clock.now = NOON + HOUR
+
+    watch(filled, expire, EventKind.QUERY)
+    assert filled.texts(ANN) == [KEPT]
+
+
+def test_evidence_by_its_id_is_looked_at_last_too(filled: Installation) -> None:
+    chunk = chunk_of(filled, TEXT)
+    ledger = watch(filled, lambda: take_away(filled), EventKind.EVIDENCE)
+    with pytest.raises(NotFoundError):
+        get_evidence(filled.runtime, ANN, chunk, request_id="r")
+    assert ledger.seen == ["evidence", "withdrawn"]
+
+
+def test_rights_that_change_without_end_end_in_no_evidence(filled: Installation) -> None:
+    class Restless(WatchedLedger):
+        def record(self, tenant: str, event: Event, rows: Rows = ()) -> None:
+            super().record(tenant, event, rows)
+            if event.kind == EventKind.QUERY:
+                self.seen.append("moved")
+                with filled.change() as session:
+                    name = Principal.parse("user:ann")
+                    revoke(session, TENANT, "a", Effect.ALLOW, name)
+                filled.ingest(
+                    ListedSource(
+                        f"more{len(self.seen)}",
+                        (acl(f"more{len(self.seen)}", allow("user:ann")),),
+                        {},
+                    )
+                )
+
+    filled.runtime.ledger = Restless(  # type: ignore[assignment]  # the same two methods
+        filled.runtime.ledger, lambda: None, kinds=()
+    )
+    answer = filled.ask(ANN)
+    assert (answer.status, answer.evidence) == (Status.NO_EVIDENCE, [])
+
+
+def refuse(_tenant: str, _event: Event, _rows: Rows = ()) -> None:
+    """A ledger whose disk is full."""
+    raise AuditError("the audit cannot be written, so nothing is served")
+
+
+def test_what_cannot_be_recorded_is_not_served(filled: Installation) -> None:
+    chunk = chunk_of(filled, TEXT)
+    filled.runtime.ledger.record = refuse  # type: ignore[method-assign]  # the failure
+    with pytest.raises(AuditError):
+        filled.ask(ANN)
+    with pytest.raises(AuditError):
+        get_evidence(filled.runtime, ANN, chunk, request_id="r")
+
+
+def test_every_answer_has_its_event_and_its_receipt(filled: Installation) -> None:
+    answer = filled.ask(ANN)
+    with filled.runtime.audit_database.read(TENANT) as session:
+        rows = session.scalars(
+            select(AuditRow).where(AuditRow.stream == Stream.ACCESS).order_by(AuditRow.seq)
+        ).all()
+        receipt = session.scalars(select(ReceiptRow)).one()
+    assert [row.kind for row in rows] == ["query"]
+    assert receipt.jws == answer.receipt
+    assert "travel allowance" not in rows[0].body
+    assert answer.evidence[0].citation.document_id in rows[0].body
+
+
+def test_an_answer_without_evidence_is_recorded_too(filled: Installation) -> None:
+    answer = filled.ask(caller("user:stranger"))
+    assert answer.receipt
+    with filled.runtime.audit_database.read(TENANT) as session:
+        assert session.scalars(select(AuditRow.kind)).all() == ["query"]
