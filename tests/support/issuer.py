@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -117,6 +118,7 @@ class KeyServer:
     document: bytes = field(default_factory=lambda: key_set(signing_key("main").jwk()))
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    byte_seconds: float = 0
     asked: int = 0
     url: str = ""
 
@@ -133,7 +135,13 @@ class KeyServer:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(state.document)))
                 self.end_headers()
-                self.wfile.write(state.document)
+                if not state.byte_seconds:
+                    self.wfile.write(state.document)
+                    return
+                with suppress(ConnectionError):  # whoever asked may have had enough
+                    for byte in state.document:
+                        self.wfile.write(bytes([byte]))
+                        time.sleep(state.byte_seconds)
 
             def log_message(self, *_args: object) -> None:
                 """Say nothing."""
