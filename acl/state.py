@@ -244,11 +244,12 @@ def _principals(session: Session, tenant: str, names: Sequence[str]) -> list[Pri
     groups: dict[str, list[str]] = defaultdict(list)
     rows: list[tuple[str, bool, str | None]] = []
     for some in batches(names):
-        rows += session.execute(
+        found = session.execute(
             select(PrincipalRow.principal, PrincipalRow.enabled, PrincipalRow.managed_by)
             .where(PrincipalRow.tenant == tenant, PrincipalRow.principal.in_(some))
             .order_by(PrincipalRow.principal)
-        ).tuples()
+        )
+        rows += [(row.principal, row.enabled, row.managed_by) for row in found]
         edges = session.execute(
             select(MembershipRow.member, MembershipRow.grp)
             .where(MembershipRow.tenant == tenant, MembershipRow.member.in_(some))
