@@ -116,12 +116,8 @@ class Signer:
         )
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Every public key that ever signed here, as a JWK set (RFC 7517), in the order of ids."""
-        try:
-            paths = sorted(self._directory.glob(f"*{_PUBLIC}"))
-            return {"keys": [json.loads(path.read_bytes()) for path in paths]}
-        except (OSError, ValueError) as error:
-            raise SigningKeyError(f"signing_dir {self._directory}: {error}") from error
+        """Every public key that ever signed here; see :func:`published`."""
+        return published(self._directory)
 
     def rotate(self) -> str:
         """Sign with a new key from now on; the old private key is gone. Returns the new id.
@@ -146,6 +142,24 @@ class Signer:
         except OSError as error:
             raise SigningKeyError(f"{path}: {error.strerror}") from error
         return key
+
+
+def published(directory: Path) -> dict[str, list[dict[str, str]]]:
+    """The public keys in ``directory`` as a JWK set (RFC 7517), in the order of ids.
+
+    No private key is needed, or made. A directory that is not there has published none.
+
+    Raises:
+        SigningKeyError: a key cannot be read.
+    """
+    try:
+        return {
+            "keys": [
+                json.loads(path.read_bytes()) for path in sorted(directory.glob(f"*{_PUBLIC}"))
+            ]
+        }
+    except (OSError, ValueError) as error:
+        raise SigningKeyError(f"signing_dir {directory}: {error}") from error
 
 
 def verify(jws: str, jwks: Mapping[str, Any], *, typ: str) -> dict[str, Any]:

@@ -66,10 +66,10 @@ def check_source(statement: Statement, content: bytes, *, name: str) -> list[Che
         name: its file name; the suffix tells the parser what it is.
 
     Returns:
-        Every passage cited from exactly these bytes, in the receipt's order; empty if the receipt
-        cites nothing of them.
+        Every passage cited from exactly these bytes, in the receipt's order; at least one.
 
     Raises:
+        SignatureError: the receipt cites nothing of these bytes.
         ParseError: the bytes are the cited ones, but yield no text here.
     """
     digest = hashlib.sha256(content).hexdigest()
@@ -79,7 +79,7 @@ def check_source(statement: Statement, content: bytes, *, name: str) -> list[Che
         if cited.source_sha256 == digest
     ]
     if not from_it:
-        return []
+        raise SignatureError("the receipt cites nothing of exactly these bytes")
     text = parse(content, name=name).text
     return [CheckedSpan(ident, cited, _compared(cited, text)) for ident, cited in from_it]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
@@ -57,6 +57,10 @@ class Change(StrEnum):
     SANITISER_CHANGED = "sanitiser_changed"
 
 
+TAMPERED: Final = frozenset({Change.SOURCE_DIFFERS, Change.TEXT_DIFFERS, Change.SERVED_DIFFERS})
+"""What no ordinary change explains: versions are never changed in place."""
+
+
 class ReplayedCitation(Model):
     """One cited piece, made again."""
 
@@ -76,6 +80,11 @@ class Replay(Model):
     receipt_id: str
     outcome: Outcome
     citations: list[ReplayedCitation]
+
+    def without_text(self) -> Replay:
+        """The same, for whoever is not to read the evidence."""
+        bare = [one.model_copy(update={"text": None}) for one in self.citations]
+        return self.model_copy(update={"citations": bare})
 
 
 def replay(runtime: Runtime, statement: Statement) -> Replay:
