@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from acl.audit_chain import genesis, row_hash
-from acl.audit_models import AuditHeadRow, AuditRow, Stream
+from acl.audit_kinds import EventKind, Stream
+from acl.audit_models import AuditHeadRow, AuditRow
 from acl.canonical import canonical
 
 if TYPE_CHECKING:
@@ -28,34 +28,19 @@ if TYPE_CHECKING:
 
     from acl.caller import Caller
 
+__all__ = [
+    "Event",
+    "EventKind",
+    "Sealed",
+    "administered",
+    "append",
+    "append_all",
+    "identity",
+    "lock_head",
+    "microseconds",
+]
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class EventKind(StrEnum):
-    """What can happen; the part before the dot says to what."""
-
-    QUERY = "query"
-    EVIDENCE = "evidence"
-    WITHDRAWN = "withdrawn"
-    DENIAL = "denial"
-    AUDIT_READ = "audit.read"
-    AUDIT_RETENTION = "audit.retention"
-    ACL_PUT = "acl.put"
-    ACL_DELETE = "acl.delete"
-    ACL_GRANT = "acl.grant"
-    ACL_REVOKE = "acl.revoke"
-    ACL_APPLY = "acl.apply"
-    MEMBER_ADD = "member.add"
-    MEMBER_REMOVE = "member.remove"
-    PRINCIPAL_ENABLE = "principal.enable"
-    PRINCIPAL_DISABLE = "principal.disable"
-    TENANT_ENABLE = "tenant.enable"
-    TENANT_DISABLE = "tenant.disable"
-    DIRECTORY_SYNC = "directory.sync"
-    KEY_CREATE = "key.create"
-    KEY_ROTATE = "key.rotate"
-    KEY_REVOKE = "key.revoke"
-    RECEIPT_KEY_ROTATE = "receipt.key_rotate"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager
-from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from acl.audit_kinds import Format
 from acl.audit_reading import Chain, Head, Link, UnreadableRowError
 from acl.errors import AuditError
 
@@ -31,13 +31,6 @@ _COLUMNS: Final = ("seq", "at", "kind", "body", "previous", "hash")
 _HEAD: Final = ("seq", "hash", "kept_from")
 _ROWS_AT_ONCE: Final = 10_000
 _MAGIC: Final = b"PAR1"
-
-
-class Format(StrEnum):
-    """What a file is written as."""
-
-    JSONL = "jsonl"
-    PARQUET = "parquet"
 
 
 def write(chain: Chain, path: Path, format_: Format) -> int:

@@ -8,19 +8,14 @@ the change it tells of, so that there is no change without its row.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import BigInteger, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
+from acl.audit_kinds import Stream
 from acl.orm import Base, TenantScoped
 
-
-class Stream(StrEnum):
-    """The two chains of a tenant."""
-
-    ACCESS = "access"
-    ADMINISTRATION = "administration"
+__all__ = ["AuditCheckpointRow", "AuditHeadRow", "AuditRow", "Stream"]
 
 
 class AuditRow(TenantScoped, Base):

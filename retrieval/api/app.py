@@ -13,7 +13,7 @@ import anyio.to_thread
 import structlog
 from fastapi import FastAPI
 
-from retrieval.api import health, keys, receipts, routes, verify
+from retrieval.api import audit, health, keys, receipts, routes, verify
 from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
 from retrieval.mcp.http import McpEndpoint
@@ -79,6 +79,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.add_middleware(Boundary, metrics=metrics)
     app.include_router(routes.router)
     app.include_router(keys.router)
+    app.include_router(audit.router)
     app.include_router(verify.router)
     app.include_router(receipts.router)
     app.include_router(receipts.public)

@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from retrieval.cli import acl, db, doctor, ingest, keys, query, reindex, serve, sources, status
+from retrieval.cli import (
+    acl,
+    audit,
+    db,
+    doctor,
+    ingest,
+    keys,
+    query,
+    receipt,
+    reindex,
+    serve,
+    sources,
+    status,
+)
 from retrieval.cli.exits import reported
 from retrieval.cli.opening import Globals
 
@@ -19,7 +32,7 @@ app = typer.Typer(
         "Commands act on a data directory. Whoever can read it is its operator: no token is asked "
         "for, and 'query' may ask as anyone. Agents and applications go through 'serve' or 'mcp' "
         "with a key instead.\n\n"
-        "Exit codes: 0 ok, 2 error, 3 done in part, 4 stale."
+        "Exit codes: 0 ok, 2 error, 3 done in part, 4 stale, 5 a receipt or the audit is broken."
     ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -64,6 +77,8 @@ doctor.register(app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(acl.app, name="acl")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
+app.add_typer(receipt.app, name="receipt")
 app.add_typer(db.app, name="db")
 
 

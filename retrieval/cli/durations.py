@@ -34,6 +34,28 @@ def parse_moment(text: str) -> datetime:
     now = datetime.now(UTC)
     if _FORM.fullmatch(text):
         return now + timedelta(seconds=parse_duration(text))
+    moment = _parse_iso(text)
+    if moment <= now:
+        raise typer.BadParameter(f"{text!r}: this has already passed")
+    return moment
+
+
+def parse_past(text: str) -> datetime:
+    """An instant that has passed: a duration before now, or ISO 8601 as of :func:`parse_moment`.
+
+    Raises:
+        typer.BadParameter: it is neither, or lies in the future.
+    """
+    now = datetime.now(UTC)
+    if _FORM.fullmatch(text):
+        return now - timedelta(seconds=parse_duration(text))
+    moment = _parse_iso(text)
+    if moment > now:
+        raise typer.BadParameter(f"{text!r}: this has not come yet")
+    return moment
+
+
+def _parse_iso(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
@@ -44,8 +66,6 @@ def parse_moment(text: str) -> datetime:
         if moment != moment.replace(hour=0, minute=0, second=0, microsecond=0):
             raise typer.BadParameter(f"{text!r}: add a time zone, such as Z or +02:00")
         moment = moment.replace(tzinfo=UTC)
-    if moment <= now:
-        raise typer.BadParameter(f"{text!r}: this has already passed")
     return moment.astimezone(UTC)
 
 

@@ -33,6 +33,7 @@ class Exit(IntEnum):
     ERROR = 2
     PARTIAL = 3
     STALE = 4
+    BROKEN = 5
     INTERRUPTED = 130
 
 
