@@ -7,29 +7,27 @@ what it corrects.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, or_, select
 
-from acl.caller import Caller
-from acl.errors import NotFoundError
-from acl.models import AclRow
-from acl.principal import Principal
-from acl.resolve import resolve
+from acl.errors import NotFoundError, SignatureError
 from ingestion.models import DocumentRow
 from retrieval.evidence import Model
+from retrieval.exposure_grant import Grant, Grants, shown_to
+from retrieval.receipt_store import read
 from retrieval.receipt_texts import Texts
 from retrieval.records import ExposureRow, ReceiptRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from sqlalchemy.orm import Session
 
-    from acl.scope import AccessScope
+    from retrieval.receipt_statement import Statement
     from retrieval.runtime import Runtime
 
 DEFAULT_LIMIT = 100
@@ -55,28 +53,32 @@ class ExposedSpan(Model):
     end: int
     text_sha256: str | None
     acl_id: str
-    acl: str | None
     correction: Correction
 
 
 class Exposure(Model):
-    """One receipt that says so, newest first.
+    """One receipt that says so.
 
-    ``affected``: a correction concerns it. ``admitted_now``: by the directory as it stands, the
-    subject and every agent may see the document; groups that a token asserted do not count.
+    ``intact``: it verifies. ``affected``: a correction concerns it. ``admitted_now``: by the
+    directory as it stands, and as narrowed as they were, they may see the document; groups that a
+    token asserted do not count.
     """
 
     receipt_id: str
     issued_at: datetime
     subject: str
     actors: list[str]
-    admitted_now: bool
+    purpose: str | None
+    view: str | None
+    intact: bool
     affected: bool
+    admitted_now: bool
     spans: list[ExposedSpan]
+    grants: list[Grant]
 
 
 class ExposureResponse(Model):
-    """``GET /v1/exposure/{document_id}``."""
+    """``GET /v1/exposure/{document_id}``: newest first."""
 
     request_id: str
     document_id: str
@@ -115,7 +117,8 @@ def exposure(
         if document is None and not page:
             raise NotFoundError(_ABSENT)
         current = _Current(session, tenant, document, now=runtime.clock())
-        exposures = [current.exposure(row, spans[row.receipt_id]) for row in page]
+        jwks = runtime.signer.jwks()
+        exposures = [current.exposure(row, _read(row, jwks), spans[row.receipt_id]) for row in page]
     more = len(receipts) > limit
     return ExposureResponse(
         request_id=request_id,
@@ -131,27 +134,36 @@ class _Current:
     def __init__(
         self, session: Session, tenant: str, document: DocumentRow | None, *, now: datetime
     ) -> None:
-        self._session = session
-        self._tenant = tenant
         self._document = document
-        self._now = now
         self._texts = Texts(session, tenant)
-        self._scopes: dict[tuple[str, str], AccessScope] = {}
+        self._grants = Grants(session, tenant, now=now)
 
-    def exposure(self, receipt: ReceiptRow, spans: Sequence[ExposureRow]) -> Exposure:
+    def exposure(
+        self, receipt: ReceiptRow, statement: Statement | None, spans: Sequence[ExposureRow]
+    ) -> Exposure:
         told = [self._span(row) for row in spans]
+        caller = shown_to(receipt, statement)
+        document = self._document
         return Exposure(
             receipt_id=receipt.receipt_id,
             issued_at=receipt.at,
             subject=receipt.subject,
-            actors=json.loads(receipt.actors),
-            admitted_now=self._admits(receipt),
+            actors=[str(actor) for actor in caller.actors],
+            purpose=caller.narrowing.purpose,
+            view=None if statement is None else statement.view,
+            intact=statement is not None,
             affected=any(span.correction is not Correction.NONE for span in told),
+            admitted_now=document is not None
+            and document.deleted_at is None
+            and self._grants.admits(caller, document),
             spans=told,
+            grants=[
+                self._grants.grant(caller, acl_id)
+                for acl_id in sorted({span.acl_id for span in told})
+            ],
         )
 
     def _span(self, row: ExposureRow) -> ExposedSpan:
-        acl = self._session.get(AclRow, (self._tenant, row.acl_id))
         return ExposedSpan(
             evidence=f"e{row.rank}",
             chunk_id=row.chunk_id,
@@ -160,7 +172,6 @@ class _Current:
             end=row.end,
             text_sha256=row.text_sha256 or None,
             acl_id=row.acl_id,
-            acl=None if acl is None else acl.name,
             correction=self._correction(row),
         )
 
@@ -170,19 +181,12 @@ class _Current:
         stands = self._texts.still_stands(row, self._document.version)
         return Correction.NONE if stands else Correction.SUPERSEDED
 
-    def _admits(self, receipt: ReceiptRow) -> bool:
-        document = self._document
-        if document is None or document.deleted_at is not None:
-            return False
-        who = (receipt.subject, receipt.actors)
-        if who not in self._scopes:
-            caller = Caller(
-                tenant=self._tenant,
-                subject=Principal.parse(receipt.subject),
-                actors=tuple(map(Principal.parse, json.loads(receipt.actors))),
-            )
-            self._scopes[who] = resolve(self._session, caller, now=self._now)
-        return self._scopes[who].permits(self._tenant, document.acl_id, document.source)
+
+def _read(row: ReceiptRow, jwks: Mapping[str, Any]) -> Statement | None:
+    try:
+        return read(row.jws, jwks)
+    except SignatureError:
+        return None
 
 
 def _receipts(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from retrieval.exposure import Exposure, ExposureResponse
+    from retrieval.exposure_grant import Grant
     from retrieval.receipt_file import CheckedSpan
     from retrieval.receipt_replay import Replay
     from retrieval.receipt_statement import Statement
@@ -105,10 +106,16 @@ def _exposed(one: Exposure) -> tuple[object, ...]:
         " via ".join([one.subject, *one.actors]),
         one.admitted_now,
         ", ".join(f"v{span.version} {span.start}-{span.end}" for span in one.spans),
-        ", ".join(sorted({span.acl or span.acl_id for span in one.spans})),
+        ", ".join(f"{grant.acl or grant.acl_id}{_way(grant)}" for grant in one.grants),
         Text(", ".join(kinds), style="yellow" if one.affected else "dim"),
         one.receipt_id,
     )
+
+
+def _way(grant: Grant) -> str:
+    """The shortest way that still leads there."""
+    ways = sorted(grant.ways, key=len)
+    return f" ({' → '.join(ways[0])})" if grant.stands and ways else " (no longer)"
 
 
 def _print_fields(screen: Console, statement: Statement) -> None:

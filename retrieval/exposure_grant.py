@@ -1,0 +1,110 @@
+"""Under which grant somebody was shown something: the ways as they are now, and whether they hold.
+
+The directory keeps no past, so the ways of that time are not made up: what is told is the ACL it
+was shown under, which is on record, and what stands in that ACL today.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from acl.caller import Caller, Narrowing
+from acl.entries import Effect
+from acl.errors import NotFoundError
+from acl.explain import explain
+from acl.principal import Principal
+from acl.resolve import resolve
+from retrieval.evidence import Model
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from acl.scope import AccessScope
+    from ingestion.models import DocumentRow
+    from retrieval.receipt_statement import Statement
+    from retrieval.records import ReceiptRow
+
+
+class Grant(Model):
+    """One ACL under which something was shown, as it stands now.
+
+    ``ways``: from the subject, and from each agent, over groups to what the ACL allows.
+    ``reasons``: why it would not be shown now.
+    """
+
+    acl_id: str
+    acl: str | None
+    stands: bool
+    ways: list[list[str]]
+    reasons: list[str]
+
+
+class Grants:
+    """Grants of one tenant as they stand in one session's snapshot."""
+
+    def __init__(self, session: Session, tenant: str, *, now: datetime) -> None:
+        self._session = session
+        self._tenant = tenant
+        self._now = now
+        self._scopes: dict[Caller, AccessScope] = {}
+        self._known: dict[tuple[Caller, str], Grant] = {}
+
+    def admits(self, caller: Caller, document: DocumentRow) -> bool:
+        """Whether the caller would be shown the document now, wherever it stands now."""
+        if caller not in self._scopes:
+            self._scopes[caller] = resolve(self._session, caller, now=self._now)
+        return self._scopes[caller].permits(document.tenant, document.acl_id, document.source)
+
+    def grant(self, caller: Caller, acl_id: str) -> Grant:
+        """How the caller stands to an ACL they were once shown something under."""
+        key = (caller, acl_id)
+        if key not in self._known:
+            self._known[key] = self._explain(caller, acl_id)
+        return self._known[key]
+
+    def _explain(self, caller: Caller, acl_id: str) -> Grant:
+        try:
+            found = explain(self._session, caller, acl_id, now=self._now)
+        except NotFoundError:
+            gone = ["the ACL no longer exists"]
+            return Grant(acl_id=acl_id, acl=None, stands=False, ways=[], reasons=gone)
+        ways = [
+            list(step.through)
+            for part in found.parts
+            for step in part.steps
+            if step.counts and step.entry.effect is Effect.ALLOW
+        ]
+        return Grant(
+            acl_id=acl_id,
+            acl=found.acl,
+            stands=found.visible,
+            ways=ways,
+            reasons=[reason.message for reason in found.reasons],
+        )
+
+
+def shown_to(row: ReceiptRow, statement: Statement | None) -> Caller:
+    """Whom a receipt was issued to, as narrowed as they were; groups a token asserted are lost.
+
+    Args:
+        row: the receipt as stored.
+        statement: what it says; None if it does not verify.
+    """
+    narrowing = Narrowing()
+    if statement is not None:
+        narrowed = statement.narrowing
+        sources, acls = (narrowed.sources, narrowed.acls) if narrowed else (None, None)
+        narrowing = Narrowing(
+            sources=None if sources is None else frozenset(sources),
+            acls=None if acls is None else frozenset(acls),
+            purpose=statement.purpose,
+        )
+    return Caller(
+        tenant=row.tenant,
+        subject=Principal.parse(row.subject),
+        actors=tuple(map(Principal.parse, json.loads(row.actors))),
+        narrowing=narrowing,
+    )
