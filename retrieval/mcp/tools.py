@@ -19,6 +19,7 @@ from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesRespon
 from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
+from retrieval.verify import VerifyRequest, VerifyResponse, verify_claims
 
 if TYPE_CHECKING:
     from acl.caller import Caller
@@ -121,6 +122,12 @@ def _list_sources(
     return list_sources(runtime, caller, request_id=request_id)
 
 
+def _verify_claims(
+    runtime: Runtime, caller: Caller, arguments: VerifyRequest, *, request_id: str
+) -> VerifyResponse:
+    return verify_claims(runtime, caller, arguments, request_id=request_id)
+
+
 TOOLS: Final = {
     tool.name: tool
     for tool in (
@@ -158,6 +165,19 @@ TOOLS: Final = {
             result=SourcesResponse,
             scope=ApiScope.RETRIEVE,
             run=_list_sources,
+        ),
+        ToolSpec(
+            name="verify_claims",
+            title="Check quotes in a draft",
+            description=(
+                "Before answering, check that what you quote stands in the evidence you cite. Each "
+                "citation comes back as quoted, altered, not_found, unquoted or unavailable. It "
+                "does not judge whether the evidence supports the claim."
+            ),
+            arguments=VerifyRequest,
+            result=VerifyResponse,
+            scope=ApiScope.VERIFY,
+            run=_verify_claims,
         ),
     )
 }
