@@ -23,16 +23,16 @@ from acl.directory import (
 )
 from acl.models import PrincipalRow
 from acl.orm import batches
+from acl.state import AclState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from acl.entries import AclEntry, Effect
     from acl.principal import Principal
-    from acl.state import AclState
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,25 @@ class PutAcl:
     def __str__(self) -> str:
         return f"{'create' if self.was is None else 'change'} ACL {self.state.name}"
 
+    def lines(self) -> Iterator[str]:
+        """Everything that becomes different, one thing a line."""
+        name, now, was = self.state.name, self.state, self.was
+        if was is None:
+            yield str(self)
+        before = AclState(name) if was is None else was
+        if now.parent != before.parent:
+            yield f"{name} stands under {now.parent or 'no other ACL'}"
+        if now.inherit != before.inherit:
+            yield f"{name} {'inherits' if now.inherit else 'does not inherit'}"
+        if now.purposes != before.purposes:
+            yield f"{name} is for {', '.join(sorted(now.purposes)) or 'any purpose'}"
+        kept = {(entry.effect, entry.principal) for entry in now.entries}
+        for entry in sorted(before.entries - now.entries, key=_order):
+            if (entry.effect, entry.principal) not in kept:
+                yield str(Revoke(name, entry.effect, entry.principal))
+        for entry in sorted(now.entries - before.entries, key=_order):
+            yield str(Grant(name, entry))
+
 
 @dataclass(frozen=True, slots=True)
 class DropAcl:
@@ -99,7 +118,9 @@ class Grant:
     entry: AclEntry
 
     def __str__(self) -> str:
-        return f"{self.entry.effect} {self.entry.principal} on {self.acl}"
+        expires = self.entry.expires_at
+        until = "" if expires is None else f" until {expires.isoformat()}"
+        return f"{self.entry.effect} {self.entry.principal} on {self.acl}{until}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +135,20 @@ class Revoke:
         return f"no {self.effect} of {self.principal} on {self.acl}"
 
 
+def _order(entry: AclEntry) -> tuple[str, str]:
+    return entry.effect.value, str(entry.principal)
+
+
 Change = SetPrincipal | AddMember | RemoveMember | PutAcl | DropAcl | Grant | Revoke
+
+
+def lines_of(changes: Iterable[Change]) -> Iterator[str]:
+    """What becomes different, one thing a line, in the order of the changes."""
+    for change in changes:
+        if isinstance(change, PutAcl):
+            yield from change.lines()
+        else:
+            yield str(change)
 
 
 def perform(

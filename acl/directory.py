@@ -83,9 +83,15 @@ def lock_directory(session: Session, tenant: str) -> int:
 
     What is read after this stays true until the transaction ends: two administrators cannot both
     find an object as they expect it, or close a cycle together. (SQLite has one writer anyway.)
+
+    Raises:
+        NotFoundError: the tenant does not exist.
     """
     locked = select(Tenant.acl_version).where(Tenant.name == tenant).with_for_update()
-    return session.execute(locked).scalar_one()
+    version = session.scalar(locked)
+    if version is None:
+        raise NotFoundError(f"tenant {tenant!r} does not exist")
+    return version
 
 
 def known_principals(session: Session, tenant: str, names: Iterable[str]) -> set[str]:

@@ -22,6 +22,7 @@ from acl.changes import (
     RemoveMember,
     Revoke,
     SetPrincipal,
+    lines_of,
     perform,
 )
 from acl.directory import known_principals
@@ -88,7 +89,7 @@ class Plan:
 
     def to_dict(self, shown: int = SHOWN) -> dict[str, object]:
         """JSON-ready."""
-        lines = [str(change) for change in self.changes]
+        lines = list(lines_of(self.changes))
         return {
             "changes": {"count": len(lines), "first": lines[: 5 * shown]},
             "audiences": [shift.to_dict(shown) for shift in self.shifts],
