@@ -18,7 +18,7 @@ from acl.directory import (
     ensure_principals,
     lock_directory,
 )
-from acl.entries import AclEntry, Effect, check_name
+from acl.entries import AclEntry, Effect, check_name, check_purpose
 from acl.errors import AclInUseError, InvalidAclError, NotFoundError
 from acl.models import AclContentRow, AclEntryRow, AclPurposeRow, AclRow
 
@@ -204,7 +204,7 @@ def _replace_entries(
 
 def _replace_purposes(session: Session, tenant: str, acl_id: str, purposes: frozenset[str]) -> bool:
     for purpose in purposes:
-        check_name(purpose, field="purposes")
+        check_purpose(purpose)
     mine = (AclPurposeRow.tenant == tenant, AclPurposeRow.acl_id == acl_id)
     held = set(session.scalars(select(AclPurposeRow.purpose).where(*mine)))
     if gone := sorted(held - purposes):

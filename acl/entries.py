@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from acl.principal import Principal
 
 MAX_NAME_LENGTH = 1024
+MAX_PURPOSE_LENGTH = 64
+_PURPOSE = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:-]{{0,{MAX_PURPOSE_LENGTH - 1}}}", re.ASCII)
 
 
 class Effect(StrEnum):
@@ -46,3 +49,12 @@ def check_name(name: str, *, field: str) -> str:
         raise InvalidAclError(f"{field}: {name[:80]!r} is not in Unicode NFC; normalise it first")
     return name
 
+
+def check_purpose(purpose: str) -> str:
+    """Return ``purpose`` if a token and an ACL can name it, else raise."""
+    if not _PURPOSE.fullmatch(purpose):
+        raise InvalidAclError(
+            f"purposes: {purpose[:MAX_PURPOSE_LENGTH]!r} must be letters, digits, dots, dashes, "
+            f"colons or underscores, {MAX_PURPOSE_LENGTH} at most"
+        )
+    return purpose

@@ -30,7 +30,7 @@ from unicodedata import normalize
 import yaml
 
 from acl.directory import check_member
-from acl.entries import AclEntry, Effect, check_name
+from acl.entries import AclEntry, Effect, check_name, check_purpose
 from acl.errors import InvalidAclError, InvalidPrincipalError, PolicyFileError
 from acl.principal import Principal, PrincipalKind
 from acl.state import AclState
@@ -172,7 +172,7 @@ class _Reader:
             at = f"{field}[{index}]"
             purpose = self._yaml.text(item, at)
             with self._at(item, at):
-                check_name(purpose, field="a purpose")
+                check_purpose(purpose)
             if purpose in found:
                 raise self._yaml.error(item, at, "is listed twice; remove one")
             found.add(purpose)
