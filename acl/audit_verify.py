@@ -169,7 +169,8 @@ class _Walk:
             seq = self.last + 1
             if link.seq != seq:
                 raise self._misplaced(link, seq)
-            if link.previous != self._hash or link.hash != _hash_of(self._chain, link):
+            computed = _hash_of(self._chain, link)
+            if computed is None or computed != link.hash or link.previous != self._hash:
                 raise self._altered(link, seq)
             if self._anchors.get(seq, link.hash) != link.hash:
                 detail = (
