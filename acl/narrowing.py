@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from acl.caller import NOT_NARROWED, Narrowing
-from acl.entries import check_name
+from acl.entries import check_name, check_purpose
 from acl.errors import InvalidAclError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def parse_narrowing(value: object, *, field: str = "narrowing") -> Narrowing:
     return Narrowing(
         sources=_names(value, "sources", field=field),
         acls=_names(value, "acls", field=field),
-        purpose=_name(value["purpose"], field=f"{field}.purpose") if "purpose" in value else None,
+        purpose=_purpose(value["purpose"], field=field) if "purpose" in value else None,
     )
 
 
@@ -63,6 +63,12 @@ def _names(parts: Mapping[str, object], part: str, *, field: str) -> frozenset[s
     if not isinstance(names, list) or len(names) > MAX_NAMES:
         raise InvalidAclError(f"{field}.{part}: give a list of at most {MAX_NAMES} names")
     return frozenset(_name(name, field=f"{field}.{part}") for name in names)
+
+
+def _purpose(value: object, *, field: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidAclError(f"{field}.purpose: give text")
+    return check_purpose(value)
 
 
 def _name(value: object, *, field: str) -> str:
