@@ -34,9 +34,10 @@ def parse_canonical(raw: bytes) -> Any:
     """
     try:
         value = json.loads(raw)
+        spelling = canonical(value)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if canonical(value) != raw:
+    if spelling != raw:
         raise ValueError("not canonical JSON")
     return value
 
