@@ -153,7 +153,7 @@ def test_the_tools_are_listed_as_read_only_and_refuse_unknown_arguments(
             return list((await client.list_tools()).tools)
 
     listed = {tool.name: tool for tool in anyio.run(scenario)}
-    assert set(listed) == {"retrieve", "get_evidence", "list_sources"}
+    assert set(listed) == {"retrieve", "get_evidence", "list_sources", "verify_claims"}
     for tool in listed.values():
         assert tool.annotations.read_only_hint
         assert tool.input_schema["additionalProperties"] is False
@@ -176,7 +176,7 @@ def test_retrieve_gives_the_very_answer_of_the_http_surface(served: Served, mode
     assert answer.evidence[0].untrusted is True
     assert json.loads(result.content[0].text) == result.structured_content
     for both in (over_http, result.structured_content):
-        del both["request_id"]
+        del both["request_id"], both["receipt"]  # each answer is stated on its own
         for evidence in both["evidence"]:
             del evidence["freshness"]["age_seconds"]
     assert result.structured_content == over_http
@@ -201,6 +201,18 @@ def test_sources_and_evidence_can_be_read(served: Served) -> None:
     sources = served.call(token, "list_sources").structured_content["sources"]
     assert again.structured_content["evidence"]["text"] == found["text"]
     assert [(source["name"], source["documents"]) for source in sources] == [("handbook", 1)]
+
+
+def test_quotes_can_be_checked_by_a_token_for_it(served: Served) -> None:
+    _, token = served.key("ann", ApiScope.RETRIEVE, ApiScope.VERIFY)
+    chunk = served.call(token, "retrieve", query=QUESTION).structured_content["evidence"][0]
+    citation = {"chunk_id": chunk["chunk_id"], "quote": "55 euros"}
+    claims = [{"text": "It is 55 euros a day.", "citations": [citation]}]
+    [claim] = served.call(token, "verify_claims", claims=claims).structured_content["claims"]
+    assert claim["support"] == "not_assessed"
+    assert claim["citations"][0]["result"] == "quoted"
+    refused = problem(served.call(served.key("ann")[1], "verify_claims", claims=claims))
+    assert refused["code"] == "forbidden"
 
 
 def test_absent_and_forbidden_evidence_are_one_reply(served: Served) -> None:
