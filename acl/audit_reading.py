@@ -5,6 +5,7 @@ Columns are read raw, because what was tampered with need not hold what its type
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from acl.audit_models import AuditCheckpointRow, AuditHeadRow, AuditRow, Stream
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from sqlalchemy import Result
     from sqlalchemy.orm import InstrumentedAttribute, Session
 
 _ROWS_AT_ONCE: Final = 1_000
@@ -75,8 +77,9 @@ class Chain:
     links: Iterator[Link]
 
 
-def stored(session: Session, tenant: str, stream: Stream) -> Chain:
-    """The chain in the database, as of one moment; ``session`` must stay open while it is read."""
+@contextmanager
+def stored(session: Session, tenant: str, stream: Stream) -> Iterator[Chain]:
+    """The chain in the database, as of one moment, read as its links are asked for."""
     where = {"tenant": tenant, "stream": stream.value}
     head = session.execute(
         select(
@@ -86,16 +89,7 @@ def stored(session: Session, tenant: str, stream: Stream) -> Chain:
     checkpoints = session.scalars(
         select(AuditCheckpointRow.jws).filter_by(**where).order_by(AuditCheckpointRow.seq)
     )
-    return Chain(
-        tenant,
-        stream.value,
-        None if head is None else Head(*head),
-        list(checkpoints),
-        _links(session, tenant, stream),
-    )
-
-
-def _links(session: Session, tenant: str, stream: Stream) -> Iterator[Link]:
+    known = (None if head is None else Head(*head), list(checkpoints))
     columns = (
         AuditRow.seq,
         AuditRow.at,
@@ -106,12 +100,18 @@ def _links(session: Session, tenant: str, stream: Stream) -> Iterator[Link]:
     )
     statement = (
         select(*map(_raw, columns))
-        .where(AuditRow.tenant == tenant, AuditRow.stream == stream.value)
+        .filter_by(**where)
         .order_by(AuditRow.seq)
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
+    # Whoever stops at a fault leaves rows unread: the cursor on a server must be closed.
+    with session.execute(statement) as rows:
+        yield Chain(tenant, stream.value, *known, _links(rows))
+
+
+def _links(rows: Result[tuple[Any, ...]]) -> Iterator[Link]:
     try:
-        for row in session.execute(statement):
+        for row in rows:
             yield Link(*row)
     except DBAPIError as error:
         raise UnreadableRowError(type(error.orig).__name__) from error

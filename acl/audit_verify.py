@@ -104,7 +104,8 @@ def verify(
         jwks: the keys whose checkpoints count.
         checkpoints: signed statements kept elsewhere; those of other chains are passed over.
     """
-    return check(stored(session, tenant, stream), jwks=jwks, checkpoints=checkpoints)
+    with stored(session, tenant, stream) as chain:
+        return check(chain, jwks=jwks, checkpoints=checkpoints)
 
 
 def check(chain: Chain, *, jwks: Mapping[str, Any], checkpoints: Sequence[str] = ()) -> Verdict:

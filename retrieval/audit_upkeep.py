@@ -143,5 +143,6 @@ def export(runtime: Runtime, tenant: str, stream: Stream, path: Path, format_: F
         SigningKeyError: there is no usable key.
     """
     checkpoint(runtime, tenant, stream)
-    with runtime.audit_home(stream).read(tenant) as session:
-        return audit_files.write(stored(session, tenant, stream), path, format_)
+    database = runtime.audit_home(stream)
+    with database.read(tenant) as session, stored(session, tenant, stream) as chain:
+        return audit_files.write(chain, path, format_)
