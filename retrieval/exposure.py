@@ -17,6 +17,7 @@ from acl.errors import NotFoundError, SignatureError
 from ingestion.models import DocumentRow
 from retrieval.evidence import Model
 from retrieval.exposure_grant import Grant, Grants, shown_to
+from retrieval.ids import well_formed
 from retrieval.receipt_store import read
 from retrieval.receipt_texts import Texts
 from retrieval.records import ExposureRow, ReceiptRow
@@ -108,6 +109,8 @@ def exposure(
     Raises:
         NotFoundError: the tenant has no such document, and no receipt cites one.
     """
+    if not well_formed(document_id) or not (before is None or well_formed(before)):
+        raise NotFoundError(_ABSENT)
     with runtime.audit_database.read(tenant) as session:
         receipts = _receipts(session, tenant, document_id, limit=limit + 1, before=before)
         page = receipts[:limit]

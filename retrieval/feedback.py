@@ -15,6 +15,7 @@ from acl.digest import keyed
 from acl.errors import NotFoundError
 from ingestion.catalog import fetch, served_generation
 from retrieval.evidence import Model
+from retrieval.ids import well_formed
 from retrieval.pipeline import recheck
 from retrieval.receipt_store import find_own
 from retrieval.records import FeedbackRow
@@ -32,6 +33,10 @@ _ABSENT = "no such receipt or evidence: it does not exist, or is not yours to ju
 _KEY = ("tenant", "about", "target_id", "caller_digest")
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+_Comment = Annotated[
+    str,
+    StringConstraints(max_length=MAX_COMMENT_CHARS, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"),
+]
 
 
 class FeedbackRequest(BaseModel):
@@ -42,7 +47,7 @@ class FeedbackRequest(BaseModel):
     receipt_id: _Id | None = Field(default=None, description="Of an answer as a whole.")
     chunk_id: _Id | None = Field(default=None, description="Of one piece of evidence.")
     useful: bool = Field(strict=True, description="Whether it helped.")
-    comment: Annotated[str, StringConstraints(max_length=MAX_COMMENT_CHARS)] | None = Field(
+    comment: _Comment | None = Field(
         default=None, description="In your words. Kept as written, for analysts."
     )
 
@@ -89,6 +94,8 @@ def give_feedback(
 
 
 def _sees(runtime: Runtime, caller: Caller, chunk_id: str) -> bool:
+    if not well_formed(chunk_id):
+        return False
     with runtime.database.read(caller.tenant) as session:
         generation = served_generation(session)
         scope = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from acl.errors import NotFoundError, SignatureError
 from acl.signing import verify
+from retrieval.ids import well_formed
 from retrieval.receipt_statement import TYP, Statement
 from retrieval.receipts import stored_actors
 from retrieval.records import ReceiptRow
@@ -35,6 +36,8 @@ def find_own(runtime: Runtime, caller: Caller, receipt_id: str) -> str:
     Raises:
         NotFoundError: there is none, or it was issued to somebody else; which, is not told.
     """
+    if not well_formed(receipt_id):
+        raise NotFoundError(ABSENT)
     with runtime.audit_database.read(caller.tenant) as session:
         jws = session.scalar(
             select(ReceiptRow.jws).where(
@@ -55,6 +58,8 @@ def find_any(runtime: Runtime, tenant: str, receipt_id: str) -> str:
     Raises:
         NotFoundError: the tenant has none of this id.
     """
+    if not well_formed(receipt_id):
+        raise NotFoundError(ABSENT)
     with runtime.audit_database.read(tenant) as session:
         row = session.get(ReceiptRow, (tenant, receipt_id))
     if row is None:

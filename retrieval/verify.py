@@ -16,6 +16,7 @@ from acl.errors import NotFoundError
 from ingestion.catalog import fetch, served_generation
 from retrieval.assemble import trust
 from retrieval.evidence import Model
+from retrieval.ids import well_formed
 from retrieval.pipeline import recheck
 from retrieval.receipt_store import own_statement
 from verifier.citations import MAX_QUOTE, QuoteOutcome, check_quote
@@ -169,7 +170,7 @@ def _statements(runtime: Runtime, caller: Caller, request: VerifyRequest) -> dic
 
 def _chunk_of(citation: CitationToCheck, statements: Mapping[str, Statement]) -> str | None:
     if citation.chunk_id is not None:
-        return citation.chunk_id
+        return citation.chunk_id if well_formed(citation.chunk_id) else None
     statement = statements.get(citation.receipt_id or "")
     place = int((citation.evidence or "e0")[1:])
     if statement is None or place > len(statement.citations):
