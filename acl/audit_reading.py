@@ -109,7 +109,7 @@ def stored(session: Session, tenant: str, stream: Stream) -> Iterator[Chain]:
         yield Chain(tenant, stream.value, *known, _links(rows))
 
 
-def _links(rows: Result[tuple[Any, ...]]) -> Iterator[Link]:
+def _links(rows: Result[*tuple[Any, ...]]) -> Iterator[Link]:
     try:
         for row in rows:
             yield Link(*row)
