@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from retrieval.api import problems
 from retrieval.cli.app import app
 from retrieval.cli.exits import Exit
+from retrieval.issuers import IssuerSettings
 from retrieval.settings import Settings
 from retrieval.status import TABLE, Action, ReasonCode, conclude
 
@@ -91,7 +92,25 @@ def settings() -> str:
                 for name, field in Settings.model_fields.items()
             ),
         ),
+        "## An issuer",
+        "`CLEARANCE_ISSUERS` is a JSON list of these. [Keys and tokens](tokens.md) shows how.",
+        table(
+            ("field", "default", "meaning"),
+            (
+                (_code(name), _default_of_issuer(field), field.description or "")
+                for name, field in IssuerSettings.model_fields.items()
+            ),
+        ),
     )
+
+
+def _default_of_issuer(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, dict):
+        return _code(", ".join(default))
+    return _default(field) if default else "none"
 
 
 def _default(field: FieldInfo) -> str:
