@@ -80,7 +80,9 @@ def _chain(about: Any, rows: Iterator[Any], path: Path) -> Chain:
     """The chain that a file tells of; what is no such file is refused, what is wrong in it kept."""
     try:
         head = about["head"]
-        found = head and Head(head["seq"], bytes.fromhex(head["hash"]), head["kept_from"])
+        found = (
+            head if head is None else Head(head["seq"], _unhexed(head["hash"]), head["kept_from"])
+        )
         known = Chain(
             about["tenant"], about["stream"], found, about["checkpoints"], map(_link, rows)
         )
@@ -122,21 +124,33 @@ def _write_lines(chain: Chain, file: BinaryIO) -> int:
     return rows
 
 
-def _line(value: dict[str, Any]) -> bytes:
+def _line(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode() + b"\n"
 
 
 def _read_lines(file: BinaryIO, path: Path) -> Chain:
     try:
-        about = json.loads(file.readline())["audit"]
+        about = _spelled(file.readline())["audit"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise _not_an_export(path) from error
     return _chain(about, map(_parsed, file), path)
 
 
+def _spelled(line: bytes) -> Any:
+    """What a line says, if it is spelled as we write it: then no byte of it was changed unseen.
+
+    Raises:
+        ValueError: it is not JSON, or spelled in another way.
+    """
+    value = json.loads(line)
+    if _line(value) != line:
+        raise ValueError("not as it was written")
+    return value
+
+
 def _parsed(line: bytes) -> Any:
     try:
-        return json.loads(line)
+        return _spelled(line)
     except (ValueError, RecursionError) as error:
         raise UnreadableRowError("not a row of an export") from error
 
@@ -160,6 +174,8 @@ def _read_parquet(file: BinaryIO, path: Path) -> Chain:
     try:
         table = parquet.ParquetFile(file)
         about = json.loads((table.schema_arrow.metadata or {})[METADATA_KEY])
+        if table.schema_arrow.names != list(_COLUMNS):
+            raise _not_an_export(path)
     except (pyarrow.ArrowException, KeyError, ValueError) as error:
         raise _not_an_export(path) from error
     return _chain(about, _parquet_rows(table, pyarrow), path)
