@@ -66,7 +66,9 @@ class PolicyFileError(InvalidAclError):
 
     code = "invalid_policy"
 
-    def __init__(self, message: str, *, file: str, line: int | None, field: str | None) -> None:
+    def __init__(
+        self, message: str, *, file: str = "", line: int | None = None, field: str | None = None
+    ) -> None:
         place = file if line is None else f"{file}:{line}"
         super().__init__(": ".join(part for part in (place, field, message) if part))
         self.file, self.line, self.field = file, line, field

@@ -34,7 +34,7 @@ from acl.entries import AclEntry, Effect, check_name, check_purpose
 from acl.errors import InvalidAclError, InvalidPrincipalError, PolicyFileError
 from acl.principal import Principal, PrincipalKind
 from acl.state import AclState
-from acl.strict_yaml import StrictYaml, join
+from acl.strict_yaml import StrictYaml, join, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -75,18 +75,19 @@ def acl_field(name: str) -> str:
     return f"acls[{name[:80]!r}]"
 
 
-def read_policy(content: bytes, *, file: str) -> Policy:
+def read_policy(content: bytes, *, file: str, json: bool = False) -> Policy:
     """Read a policy file.
 
     Args:
-        content: YAML or JSON, in UTF-8, :data:`MAX_BYTES` at most.
+        content: in UTF-8, :data:`MAX_BYTES` at most.
         file: what to call it in messages.
+        json: whether it is JSON; YAML otherwise.
 
     Raises:
         PolicyFileError: anything is malformed, unknown, doubled or missing, or the parents of the
             ACLs listed form a cycle; it names line, field and remedy.
     """
-    return _Reader(file).read(content)
+    return _Reader(file).read(content, json=json)
 
 
 class _Reader:
@@ -99,8 +100,9 @@ class _Reader:
         self._file = file
         self._yaml = StrictYaml(refuse, max_bytes=MAX_BYTES)
 
-    def read(self, content: bytes) -> Policy:
-        root = self._yaml.root(content, empty="is empty; write groups, acls or both")
+    def read(self, content: bytes, *, json: bool) -> Policy:
+        parse = self._yaml.json_root if json else self._yaml.root
+        root = parse(content, empty="is empty; write groups, acls or both")
         fields = self._yaml.mapping(root, "", _KEYS)
         prune = fields.get("prune")
         groups = self._named(fields, "groups")
@@ -110,7 +112,7 @@ class _Reader:
             acls={name: self._acl(name, key, node) for name, (key, node) in acls.items()},
             prune=prune is not None and self._yaml.boolean(prune, "prune"),
             file=self._file,
-            lines={name: key.start_mark.line + 1 for name, (key, _) in acls.items()},
+            lines={name: line for name, (key, _) in acls.items() if (line := line_of(key))},
         )
         parents_first(policy, {})
         return policy

@@ -6,23 +6,23 @@ What never lives here: changing anything, or deciding who may see what.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from acl.canonical import canonical
 from acl.entries import AclEntry, Effect
-from acl.errors import NotFoundError
+from acl.errors import InvalidAclError, NotFoundError
 from acl.models import AclEntryRow, AclPurposeRow, AclRow, MembershipRow, PrincipalRow
 from acl.orm import batches
 from acl.principal import Principal, PrincipalKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
@@ -47,6 +47,28 @@ class AclState:
     purposes: frozenset[str] = frozenset()
     entries: frozenset[AclEntry] = frozenset()
     managed_by: str | None = None
+
+    @classmethod
+    def of_entries(
+        cls,
+        name: str,
+        entries: Iterable[AclEntry],
+        *,
+        parent: str | None = None,
+        inherit: bool = True,
+        purposes: frozenset[str] = frozenset(),
+    ) -> Self:
+        """A state of these entries.
+
+        Raises:
+            InvalidAclError: one principal stands twice with one effect.
+        """
+        listed = list(entries)
+        seen = Counter((entry.effect, entry.principal) for entry in listed)
+        for (effect, principal), times in seen.items():
+            if times > 1:
+                raise InvalidAclError(f"{effect}: {principal} is listed twice; remove one")
+        return cls(name, parent, inherit, purposes, frozenset(listed))
 
     def of(self, effect: Effect) -> list[AclEntry]:
         """Its entries of one effect, in the order of their principals."""

@@ -3,7 +3,7 @@
 Plain loaders keep the last of two equal keys, follow aliases and guess types; each of these would
 make a file about access say something its author did not mean. This one walks the parser's events:
 no aliases (so that nothing multiplies), bounded depth (so that nothing overflows), no doubled keys.
-JSON is read too, being YAML. What never lives here: what the fields mean.
+JSON is read too, by its own rules. What never lives here: what the fields mean.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from yaml.events import (
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
+from acl import strict_json
 from acl.errors import InvalidPrincipalError
 from acl.principal import Principal
 
@@ -76,6 +77,36 @@ class StrictYaml:
         if root is None:
             raise self.error(None, "", empty)
         return root
+
+    def json_root(self, content: bytes, *, empty: str) -> Node:
+        """The same of a JSON document, which is read as JSON: YAML knows other escapes."""
+        if len(content) > self._max_bytes:
+            raise self.error(None, "", f"is larger than {self._max_bytes} bytes; split it")
+        try:
+            value = strict_json.loads(content)
+        except ValueError as error:
+            raise self.error(None, "", f"is not valid JSON ({error}); correct it") from error
+        if not value:
+            raise self.error(None, "", empty)
+        return self._of_value(value, MAX_DEPTH)
+
+    def _of_value(self, value: object, depth: int) -> Node:
+        if not depth:
+            raise self.error(None, "", "is nested too deeply; flatten it")
+        match value:
+            case dict():
+                pairs = [
+                    (self._of_value(k, 1), self._of_value(v, depth - 1)) for k, v in value.items()
+                ]
+                return MappingNode("", [node for pair in pairs for node in pair])
+            case list():
+                return SequenceNode("", [self._of_value(item, depth - 1) for item in value])
+            case bool():
+                return ScalarNode(_BOOL, str(value).lower())
+            case str():
+                return ScalarNode(_STR, value)
+            case _:
+                return ScalarNode("", str(value))  # which no field takes
 
     def _compose(self, events: Iterator[Any]) -> Node | None:
         """The tree of the only document, made without recursion."""
@@ -201,8 +232,13 @@ class StrictYaml:
 
     def error(self, node: Node | None, field: str, message: str) -> Exception:
         """The error at ``node``, to be raised."""
-        line = None if node is None else node.start_mark.line + 1
-        return self._refuse(message, line=line, field=field or None)
+        return self._refuse(message, line=line_of(node), field=field or None)
+
+
+def line_of(node: Node | None) -> int | None:
+    """The line of a node, from 1; None where none is known, as in JSON."""
+    mark = None if node is None else node.start_mark
+    return None if mark is None else mark.line + 1
 
 
 def join(field: str, key: str) -> str:

@@ -13,7 +13,18 @@ import anyio.to_thread
 import structlog
 from fastapi import FastAPI
 
-from retrieval.api import audit, health, keys, receipts, routes, verify
+from retrieval.api import (
+    admin_acls,
+    admin_explain,
+    admin_people,
+    admin_policy,
+    audit,
+    health,
+    keys,
+    receipts,
+    routes,
+    verify,
+)
 from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
 from retrieval.mcp.http import McpEndpoint
@@ -79,6 +90,11 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.add_middleware(Boundary, metrics=metrics)
     app.include_router(routes.router)
     app.include_router(keys.router)
+    app.include_router(admin_acls.router)
+    app.include_router(admin_people.principals)
+    app.include_router(admin_people.groups)
+    app.include_router(admin_policy.router)
+    app.include_router(admin_explain.router)
     app.include_router(audit.router)
     app.include_router(verify.router)
     app.include_router(receipts.router)

@@ -111,12 +111,15 @@ async def refuse_other_media_types(request: Request) -> None:
             raise HTTPException(415)
 
 
-def guarded(scope: ApiScope, *, parameters: Iterable[str] = ()) -> Sequence[Any]:
+def guarded(
+    scope: ApiScope, *, parameters: Iterable[str] = (), takes_body: bool = True
+) -> Sequence[Any]:
     """The dependencies of a guarded route, in the order in which they are asked.
 
     Args:
         scope: the API scope the token must carry.
         parameters: the query parameters the route takes; all others are refused.
+        takes_body: whether a PUT or POST has a body, which must be declared to be JSON.
 
     Authentication stands first: a stranger learns no more from a refusal than whether the body was
     JSON at all, which the framework reads before it asks anyone.
@@ -124,5 +127,5 @@ def guarded(scope: ApiScope, *, parameters: Iterable[str] = ()) -> Sequence[Any]
     return [
         Depends(Authorised(scope)),
         Depends(Parameters(frozenset(parameters))),
-        Depends(refuse_other_media_types),
+        *([Depends(refuse_other_media_types)] if takes_body else []),
     ]

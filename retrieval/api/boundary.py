@@ -37,6 +37,11 @@ REQUEST_ID_HEADER: Final = "X-Request-ID"
 MAX_BODY_BYTES: Final = 64 * 1024
 """Far above the longest question; nothing on this surface uploads documents."""
 
+MAX_BULK_BYTES: Final = 8 * 1024 * 1024
+"""Of a whole policy or a directory's listing, on the routes that take one."""
+
+_BULK: Final = re.compile(r"/v1/(?:policy|directory/[^/]+):(?:plan|apply|sync)")
+
 REFUSED_FROM: Final = 400
 
 _ON_EVERY_REPLY: Final = {
@@ -115,7 +120,8 @@ class Boundary:
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """``receive``, raising 413 as soon as the body is or declares itself too large."""
         declared = Headers(scope=scope).get("content-length", "")
-        too_large = declared.isdigit() and int(declared) > self._max_body_bytes
+        limit = MAX_BULK_BYTES if _BULK.fullmatch(scope["path"]) else self._max_body_bytes
+        too_large = declared.isdigit() and int(declared) > limit
         seen = 0
 
         async def limited() -> Message:
@@ -125,7 +131,7 @@ class Boundary:
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > self._max_body_bytes:
+                if seen > limit:
                     raise HTTPException(413)
             return message
 

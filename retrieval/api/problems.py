@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from acl.conditions import InvalidConditionError
 from acl.errors import (
     AclError,
+    AclInUseError,
     AclNotCurrentError,
     AuditError,
     EscalationError,
@@ -28,6 +29,8 @@ from acl.errors import (
     InvalidTokenError,
     MissingScopeError,
     NotFoundError,
+    PreconditionFailedError,
+    PreconditionMissingError,
     ScopeTooLargeError,
     SpentKeyError,
     TenantDisabledError,
@@ -149,6 +152,9 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     InvalidConditionError: Row(422, None, "Invalid request"),
     InvalidPrincipalError: Row(422, None, "Invalid principal"),
     InvalidAclError: Row(422, None, "Invalid ACL"),
+    AclInUseError: Row(409, None, "ACL in use"),
+    PreconditionMissingError: Row(428, None, "Precondition required"),
+    PreconditionFailedError: Row(412, None, "Precondition failed"),
     AclError: INTERNAL,
     # ingestion
     ParseError: Row(422, None, "Unreadable document"),
