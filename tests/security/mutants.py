@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.mutants import Mutant, main
 from tests.security.mutants_access import ACCESS, TENANTS
+from tests.security.mutants_identity import IDENTITY
 
 RESOLVE = "acl/resolve.py"
 RESOLVER = "acl/resolver.py"
@@ -28,7 +29,6 @@ WORLDS = ("tests/security/test_two_worlds.py", "-k", "seeded")
 ENGINE_WORLDS = ("tests/security/test_two_worlds.py", "-k", "thousands")
 SCOPE = ("tests/unit/acl/test_scope.py",)
 CACHE = ("tests/unit/acl/test_resolver.py",)
-KEYS = ("tests/unit/acl/test_keys.py",)
 TIES = ("tests/contract/index/test_behaviour.py", "-k", "edge and ties")
 
 INDEX: Final = (
@@ -234,7 +234,7 @@ ANSWER: Final = (
     ),
 )
 
-MUTANTS: Final = (*ACCESS, *TENANTS, *INDEX, *CATALOGUE, *ANSWER)
+MUTANTS: Final = (*ACCESS, *TENANTS, *IDENTITY, *INDEX, *CATALOGUE, *ANSWER)
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

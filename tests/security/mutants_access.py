@@ -23,7 +23,6 @@ WORLDS = ("tests/security/test_two_worlds.py", "-k", "seeded")
 ENGINE_WORLDS = ("tests/security/test_two_worlds.py", "-k", "thousands")
 SCOPE = ("tests/unit/acl/test_scope.py",)
 CACHE = ("tests/unit/acl/test_resolver.py",)
-KEYS = ("tests/unit/acl/test_keys.py",)
 TIES = ("tests/contract/index/test_behaviour.py", "-k", "edge and ties")
 
 
@@ -155,30 +154,6 @@ ACCESS: Final = (
         "if self.mint is not MINT:",
         "if self.mint is None:",
         SCOPE,
-    ),
-    Mutant(
-        "an expired key",
-        "a key that has expired lets in",
-        "acl/keys.py",
-        "if row.expires_at is not None and now >= row.expires_at:",
-        "if row.expires_at is None and now is None:",
-        KEYS,
-    ),
-    Mutant(
-        "a revoked key",
-        "a key that was revoked lets in",
-        "acl/keys.py",
-        "if row is None or not matches or row.revoked_at is not None:",
-        "if row is None or not matches:",
-        KEYS,
-    ),
-    Mutant(
-        "a key's secret",
-        "the public part of a key is enough",
-        "acl/keys.py",
-        "if row is None or not matches or row.revoked_at is not None:",
-        "if row is None or row.revoked_at is not None:",
-        KEYS,
     ),
 )
 
