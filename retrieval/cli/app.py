@@ -12,6 +12,7 @@ from retrieval.cli import (
     acl,
     audit,
     db,
+    directory,
     doctor,
     ingest,
     keys,
@@ -76,6 +77,7 @@ status.register(app)
 doctor.register(app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(acl.app, name="acl")
+app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(receipt.app, name="receipt")
