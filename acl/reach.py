@@ -27,11 +27,13 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    null,
     or_,
     select,
     true,
     type_coerce,
     union,
+    union_all,
 )
 from sqlalchemy.orm import aliased
 
@@ -45,6 +47,7 @@ from acl.models import (
     MembershipRow,
     PrincipalRow,
 )
+from acl.ordered_join import onwards
 from acl.orm import UtcDateTime, batches
 from acl.principal import EVERYONE
 
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from sqlalchemy import CTE, Select
+    from sqlalchemy import CTE, CompoundSelect, Select
     from sqlalchemy.orm import Session
 
     from acl.caller import Narrowing
@@ -124,12 +127,11 @@ def of(
         values["asserted"] = sorted(str(group) for group in asserted)
     if shape.purpose:
         values["purpose"] = purpose
-    reached, expiry = _statements(shape)
-    rows = session.execute(reached, values).all()
+    rows = session.execute(_statement(shape), values).all()
     return Reached(
-        acl_ids=frozenset(row.acl_id for row in rows),
+        acl_ids=frozenset(row.acl_id for row in rows if row.acl_id is not None),
         closed={row.acl_id: row.because for row in rows if row.because},
-        expiry=session.scalar(expiry, values),
+        expiry=next(row.expiry for row in rows if row.acl_id is None),
     )
 
 
@@ -170,8 +172,8 @@ def guarding(
 
 
 @cache
-def _statements(shape: _Shape) -> tuple[Select[str, str], Select[datetime | None]]:
-    """The ACLs reached, and the earliest expiry among the entries considered."""
+def _statement(shape: _Shape) -> CompoundSelect[Any, Any, Any]:
+    """The ACLs reached; and, without an ACL, the earliest expiry of the entries considered."""
     named = _named(shape)
     # "because" is empty, or whose ACLs are too old; it travels down the tree like an effect.
     seeds: list[Select[Any, Any, Any]] = [
@@ -186,16 +188,22 @@ def _statements(shape: _Shape) -> tuple[Select[str, str], Select[datetime | None
     child = aliased(AclRow)
     spread = spread.union(
         select(child.id, spread.c.effect, spread.c.because)
-        .join(spread, child.parent_id == spread.c.acl_id)
+        .select_from(onwards(spread, child, child.parent_id == spread.c.acl_id))
         .where(child.tenant == _TENANT, child.inherit)
     )
     reached = (
-        select(spread.c.acl_id, func.max(spread.c.because).label("because"))
+        select(
+            spread.c.acl_id,
+            func.max(spread.c.because).label("because"),
+            null().cast(UtcDateTime).label("expiry"),
+        )
         .group_by(spread.c.acl_id)
         # Deny wins wherever it stands in the chain: one reaching deny removes the ACL.
         .having(_count(spread, "deny") == 0, _count(spread, "allow") > 0)
     )
-    return reached, select(func.min(named.c.expires_at))
+    # In the same statement, so that the closure is walked once.
+    expiry = select(null(), null(), func.min(named.c.expires_at, type_=UtcDateTime))
+    return union_all(reached, expiry)
 
 
 def _count(spread: CTE, effect: str) -> Any:
@@ -210,7 +218,7 @@ def _named(shape: _Shape) -> CTE:
     columns = (AclEntryRow.acl_id, AclEntryRow.effect, AclEntryRow.expires_at)
     by_directory = (
         select(*columns)
-        .join(who, AclEntryRow.principal == who.c.principal)
+        .select_from(onwards(who, AclEntryRow, AclEntryRow.principal == who.c.principal))
         .where(
             AclEntryRow.tenant == _TENANT,
             unexpired,
@@ -248,13 +256,13 @@ def _closure(shape: _Shape) -> CTE:
     closure = start.cte("closure", recursive=True)
     group = aliased(PrincipalRow)
     live = type_coerce(and_(closure.c.live, group.enabled), Boolean).label("live")
+    upwards = onwards(
+        onwards(closure, MembershipRow, MembershipRow.member == closure.c.principal),
+        group,
+        and_(group.tenant == MembershipRow.tenant, group.principal == MembershipRow.grp),
+    )
     step = (
-        select(MembershipRow.grp, live)
-        .join(closure, MembershipRow.member == closure.c.principal)
-        .join(
-            group, and_(group.tenant == MembershipRow.tenant, group.principal == MembershipRow.grp)
-        )
-        .where(MembershipRow.tenant == _TENANT)
+        select(MembershipRow.grp, live).select_from(upwards).where(MembershipRow.tenant == _TENANT)
     )
     if not shape.directory:
         step = step.where(closure.c.principal != _ASKING)
