@@ -28,7 +28,7 @@ from retrieval import metrics as measure
 from retrieval.denials import Denial, record_denial
 from retrieval.issuers import create_tokens
 from retrieval.recorder import Recorder
-from retrieval.schema import upgrade
+from retrieval.schema import keep_private, upgrade
 from retrieval.settings import AUDIT, CATALOGUE
 
 if TYPE_CHECKING:
@@ -262,9 +262,7 @@ class Runtime:
 
 def _opened(url: str, file: Path) -> Database:
     """The database at ``url``, at the current schema; if that is ``file``, only its owner's."""
-    if url == f"sqlite:///{file}":
-        # SQLite gives its companions the mode of the file itself.
-        file.touch(mode=0o600)
+    keep_private(url, file)
     database = Database(url)
     upgrade(database)
     return database

@@ -14,9 +14,20 @@ from sqlalchemy import inspect, text
 from ingestion.errors import CatalogError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from acl.orm import Database
 
 HEAD: Final = "0002"
+
+
+def keep_private(url: str, file: Path) -> None:
+    """Make ``file``, for its owner alone, if it is where ``url`` points and is not there yet.
+
+    SQLite gives its companions (journal, shared memory) the mode of the file itself.
+    """
+    if url == f"sqlite:///{file}":
+        file.touch(mode=0o600)
 
 
 def revision(database: Database) -> str | None:

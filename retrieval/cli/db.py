@@ -1,6 +1,8 @@
-"""``clearance db``: the catalogue's schema."""
+"""``clearance db``: the schema of the catalogue, and of the audit where that is apart."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -8,6 +10,9 @@ from retrieval.cli.exits import reported
 from retrieval.cli.opening import settings_of
 from retrieval.cli.options import Json
 from retrieval.cli.output import console, show_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 app = typer.Typer(help="The catalogue's schema.", no_args_is_help=True)
 
@@ -19,22 +24,32 @@ def group() -> None:
 
 @app.command()
 def upgrade(context: typer.Context, as_json: Json = False) -> None:
-    """Bring the catalogue to the schema of this version. Safe to repeat."""
+    """Bring the catalogue and the audit to the schema of this version. Safe to repeat."""
     with reported():
-        from acl.orm import Database
-        from retrieval import schema
+        from retrieval.schema import HEAD
+        from retrieval.settings import AUDIT, CATALOGUE
 
         settings = settings_of(context)
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = Database(settings.catalogue_url)
-        try:
-            before = schema.revision(database)
-            changed = schema.upgrade(database)
-        finally:
-            database.close()
+        before, changed = _upgrade(settings.catalogue_url, settings.data_dir / CATALOGUE)
+        if settings.audit_url != settings.catalogue_url:
+            changed |= _upgrade(settings.audit_url, settings.data_dir / AUDIT)[1]
         if as_json:
-            show_json({"from": before, "to": schema.HEAD, "changed": changed})
+            show_json({"from": before, "to": HEAD, "changed": changed})
         elif changed:
-            console().print(f"catalogue upgraded from {before or 'empty'} to {schema.HEAD}")
+            console().print(f"catalogue upgraded from {before or 'empty'} to {HEAD}")
         else:
-            console().print(f"catalogue is at {schema.HEAD}; nothing to do")
+            console().print(f"catalogue is at {HEAD}; nothing to do")
+
+
+def _upgrade(url: str, file: Path) -> tuple[str | None, bool]:
+    """The revision a database was at, and whether anything was done."""
+    from acl.orm import Database
+    from retrieval import schema
+
+    schema.keep_private(url, file)
+    database = Database(url)
+    try:
+        return schema.revision(database), schema.upgrade(database)
+    finally:
+        database.close()
