@@ -8,7 +8,7 @@ told, so ``withdrawn`` stands before every other word.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
@@ -20,9 +20,10 @@ from ingestion.models import DocumentRow
 from retrieval.evidence import Model
 from retrieval.receipt_store import own_statement
 from retrieval.receipt_texts import Texts
+from retrieval.standing import rights_hold, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from ingestion.catalog import SourceState
     from retrieval.receipt_statement import Cited
     from retrieval.runtime import Runtime
+
+
+_ATTEMPTS: Final = 3
 
 
 class ReceiptStatus(StrEnum):
@@ -66,37 +70,47 @@ def receipt_status(
 ) -> ReceiptStatusResponse:
     """The status of one of the caller's own receipts.
 
+    As with an answer, the rights are looked at last of all. While they keep changing under us,
+    everything is withdrawn.
+
     Raises:
         NotFoundError: there is none, or it was issued to somebody else; which, is not told.
     """
-    statement = own_statement(runtime, caller, receipt_id)
-    now = runtime.clock()
-    with runtime.database.read(caller.tenant) as session:
-        scope = runtime.resolver.resolve(session, caller, now=now).scope
-        documents = _visible(session, scope, {cited.document_id for cited in statement.citations})
-        names = sorted({document.source for document in documents.values()})
-        sources = source_states(session, caller.tenant, names)
-        texts = Texts(session, caller.tenant)
-        judged = [
-            _judge(cited, documents.get(cited.document_id), sources, texts, now=now)
-            for cited in statement.citations
-        ]
+    cited = own_statement(runtime, caller, receipt_id).citations
+    for _ in range(_ATTEMPTS):
+        scope = snapshot(runtime, caller).scope
+        statuses = _statuses(runtime, scope, cited)
+        if rights_hold(runtime, caller, scope):
+            break
+    else:
+        statuses = [ReceiptStatus.WITHDRAWN] * len(cited)
     return ReceiptStatusResponse(
         request_id=request_id,
         receipt_id=receipt_id,
-        status=worst(judged),
+        status=worst(statuses),
         citations=[
             CitationStatus(
                 evidence=f"e{place}",
-                chunk_id=cited.chunk_id,
-                document_id=cited.document_id,
+                chunk_id=piece.chunk_id,
+                document_id=piece.document_id,
                 status=status,
             )
-            for place, (cited, status) in enumerate(
-                zip(statement.citations, judged, strict=True), start=1
-            )
+            for place, (piece, status) in enumerate(zip(cited, statuses, strict=True), start=1)
         ],
     )
+
+
+def _statuses(runtime: Runtime, scope: AccessScope, cited: Sequence[Cited]) -> list[ReceiptStatus]:
+    with runtime.database.read(scope.tenant) as session:
+        documents = _visible(session, scope, {piece.document_id for piece in cited})
+        names = sorted({document.source for document in documents.values()})
+        sources = source_states(session, scope.tenant, names)
+        texts = Texts(session, scope.tenant)
+        now = runtime.clock()
+        return [
+            _judge(piece, documents.get(piece.document_id), sources, texts, now=now)
+            for piece in cited
+        ]
 
 
 def worst(statuses: Iterable[ReceiptStatus]) -> ReceiptStatus:

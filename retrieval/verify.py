@@ -13,25 +13,29 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from acl.errors import NotFoundError
-from ingestion.catalog import fetch, served_generation
-from retrieval.assemble import trust
+from ingestion.catalog import fetch, source_states
+from retrieval.assemble import best_place, date, trust
 from retrieval.evidence import Model
 from retrieval.ids import well_formed
 from retrieval.pipeline import recheck
 from retrieval.receipt_store import own_statement
+from retrieval.standing import rights_hold, snapshot
 from verifier.citations import MAX_QUOTE, QuoteOutcome, check_quote
 from verifier.policy import TrustVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from acl.caller import Caller
     from retrieval.receipt_statement import Statement
     from retrieval.runtime import Runtime
+    from retrieval.standing import Snapshot
 
 MAX_CLAIMS: Final = 50
 MAX_CITATIONS: Final = 20
+MAX_TOGETHER: Final = 200
 MAX_CLAIM_CHARS: Final = 4_000
+_ATTEMPTS: Final = 3
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 _Place = Annotated[str, StringConstraints(pattern=r"^e[1-9][0-9]{0,2}$")]
@@ -72,6 +76,13 @@ class VerifyRequest(_Body):
     """``POST /v1/verify`` and the tool ``verify_claims``."""
 
     claims: list[ClaimToCheck] = Field(min_length=1, max_length=MAX_CLAIMS)
+
+    @model_validator(mode="after")
+    def _stay_within_reason(self) -> VerifyRequest:
+        count = sum(len(claim.citations) for claim in self.claims)
+        if count > MAX_TOGETHER:
+            raise ValueError(f"{count} citations: check at most {MAX_TOGETHER} at once")
+        return self
 
 
 class CitationResult(StrEnum):
@@ -131,23 +142,25 @@ _UNAVAILABLE: Final = CheckedCitation(result=CitationResult.UNAVAILABLE, start=N
 def verify_claims(
     runtime: Runtime, caller: Caller, request: VerifyRequest, *, request_id: str
 ) -> VerifyResponse:
-    """Check the citations of a draft against what the caller may see now."""
-    wanted = {}
+    """Check the citations of a draft against what the caller may see now.
+
+    As with an answer, the rights are looked at last of all. While they keep changing under us,
+    nothing is available.
+    """
     statements = _statements(runtime, caller, request)
-    for citation in _citations(request):
-        chunk_id = _chunk_of(citation, statements)
-        if chunk_id is not None:
-            wanted[citation] = chunk_id
-    texts = _texts(runtime, caller, set(wanted.values()))
+    cited = {one: _chunk_of(one, statements) for one in _citations(request)}
+    ids = sorted({ident for ident in cited.values() if ident is not None})
+    for _ in range(_ATTEMPTS):
+        before = snapshot(runtime, caller)
+        checked = _check_all(cited, _texts(runtime, before, ids))
+        if rights_hold(runtime, caller, before.scope):
+            break
+    else:
+        checked = _check_all(cited, {})
     return VerifyResponse(
         request_id=request_id,
         claims=[
-            CheckedClaim(
-                citations=[
-                    _check(citation, texts.get(wanted.get(citation, "")))
-                    for citation in claim.citations
-                ]
-            )
+            CheckedClaim(citations=[checked[citation] for citation in claim.citations])
             for claim in request.claims
         ],
     )
@@ -178,21 +191,33 @@ def _chunk_of(citation: CitationToCheck, statements: Mapping[str, Statement]) ->
     return statement.citations[place - 1].chunk_id
 
 
-def _texts(runtime: Runtime, caller: Caller, ids: set[str]) -> dict[str, str]:
-    """The chunks among ``ids`` that the caller may see now, as they would be served."""
-    with runtime.database.read(caller.tenant) as session:
-        generation = served_generation(session)
-        scope = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
-        if generation is None or scope.empty:
-            return {}
-        chunks = fetch(session, scope, generation, sorted(ids), fingerprint="")
+def _texts(runtime: Runtime, before: Snapshot, ids: Sequence[str]) -> dict[str, str]:
+    """The chunks among ``ids`` that the caller may see, as they would be served."""
+    scope, generation = before.scope, before.generation
+    if generation is None or scope.empty:
+        return {}
+    with runtime.database.read(scope.tenant) as session:
+        chunks = fetch(session, scope, generation, ids, fingerprint="")
+        names = sorted({place.source for chunk in chunks.values() for place in chunk.places})
+        sources = source_states(session, scope.tenant, names)
     served = {}
     for chunk in chunks.values():
-        place = min(chunk.places, key=lambda place: (place.document_id, place.ordinal))
-        trusted = trust(chunk, place, runtime.settings.trust_policy)
-        if recheck(scope, chunk) and trusted.verdict is not TrustVerdict.WITHHELD:
-            served[chunk.id] = trusted.text
+        if not recheck(scope, chunk):
+            continue
+        places = [date(one, sources, now=runtime.clock(), max_age=None) for one in chunk.places]
+        current = [place for place in places if not place.excluded]
+        if current:
+            place = best_place(current).place
+            trusted = trust(chunk, place, runtime.settings.trust_policy)
+            if trusted.verdict is not TrustVerdict.WITHHELD:
+                served[chunk.id] = trusted.text
     return served
+
+
+def _check_all(
+    cited: Mapping[CitationToCheck, str | None], texts: Mapping[str, str]
+) -> dict[CitationToCheck, CheckedCitation]:
+    return {one: _check(one, texts.get(ident or "")) for one, ident in cited.items()}
 
 
 def _check(citation: CitationToCheck, text: str | None) -> CheckedCitation:

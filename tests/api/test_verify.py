@@ -121,6 +121,7 @@ def test_hidden_foreign_and_invented_citations_are_one_reply_byte_for_byte(
         ),
         ({"claims": [{"text": "x", "citations": [{"receipt_id": "y"}]}]}, "claims.0.citations.0"),
         ({"claims": [], "tenant": "globex"}, "tenant"),
+        ({"claims": [{"text": "x", "citations": [{"chunk_id": "x"}] * 20}] * 11}, "at most 200"),
         (
             {"claims": [{"text": "x", "citations": [{"receipt_id": "y", "evidence": "e0"}]}]},
             "evidence",

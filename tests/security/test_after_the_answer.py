@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,16 +15,18 @@ from ingestion.prepare import pack, unpack
 from retrieval.exposure import exposure
 from retrieval.feedback import FeedbackRequest, give_feedback
 from retrieval.receipt_replay import Change, Outcome, replay
+from retrieval.receipt_status import receipt_status
 from retrieval.receipt_store import read
 from retrieval.records import FeedbackRow
 from retrieval.verify import VerifyRequest, verify_claims
-from tests.support.clock import HOUR
+from tests.support.clock import HOUR, Clock
 from tests.support.installation import TENANT, Installation, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
 from verifier.policy import TrustPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from acl.caller import Caller
@@ -208,6 +211,10 @@ def test_exposure_is_of_ones_own_tenant_alone(bank: Installation) -> None:
 # Quote checks and feedback
 
 
+def status(world: Installation, receipt: Statement) -> str:
+    return receipt_status(world.runtime, ANN, receipt.jti, request_id="r").status.value
+
+
 def check(world: Installation, who: Caller, **citation: object) -> str:
     body = {"claims": [{"text": "So.", "citations": [{**citation, "quote": "55 euros a day"}]}]}
     request = VerifyRequest.model_validate(body)
@@ -223,6 +230,39 @@ def test_a_quote_is_checked_only_against_what_may_be_seen_now(bank: Installation
     bank.leave("group:staff", "user:ann")
     assert check(bank, ANN, chunk_id=chunk) == absent
     assert check(bank, ANN, receipt_id=receipt.jti, evidence="e1") == absent
+
+
+@dataclass
+class Leaping:
+    """A clock that leaps two hours at one of the times it is asked."""
+
+    clock: Clock
+    at: int
+    asked: int = 0
+
+    def __call__(self) -> datetime:
+        self.asked += 1
+        if self.asked == self.at:
+            self.clock.advance(2 * HOUR)
+        return self.clock()
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_grant_that_expires_while_we_look_is_over(world: Installation, at: int) -> None:
+    specs = (acl("open", allow("user:ann", expires_at=world.clock() + HOUR)),)
+    world.know("user:ann")
+    world.ingest(ListedSource("wiki", specs, {"rate.md": RATE}))
+    receipt = ask(world)
+    chunk = receipt.citations[0].chunk_id
+    for look in (
+        lambda: '"quoted"' in check(world, ANN, chunk_id=chunk),
+        lambda: status(world, receipt) == "valid",
+    ):
+        clock = Clock(world.clock())
+        world.runtime.clock = Leaping(clock, at)
+        allowed = look()
+        world.runtime.clock = world.clock
+        assert allowed == (clock() == world.clock())
 
 
 def test_a_withheld_piece_is_unavailable_to_quotes(blank_catalogue: Blank, tmp_path: Path) -> None:
