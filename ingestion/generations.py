@@ -14,10 +14,7 @@ from sqlalchemy import delete, insert, select, update
 
 from acl.content import Delta, Guarded, replace_content
 from acl.models import AclRow, Tenant
-from acl.orm import batches
 from ingestion.active import current_generation, require_embedder, require_generation
-from ingestion.index.lexical import encode_document
-from ingestion.index.port import Point
 from ingestion.lock import exclusive
 from ingestion.models import (
     ChunkRow,
@@ -31,7 +28,15 @@ from ingestion.models import (
 from ingestion.plan import chunk_id
 from ingestion.prepare import PREPARED_BY, Prepared, cut, unpack
 from ingestion.recovery import recover
-from ingestion.rows import occurrence_values, row_hash, sources_of
+from ingestion.rows import (
+    Cut,
+    chunk_values,
+    chunks_among,
+    occurrence_values,
+    point_of,
+    row_hash,
+    sources_of,
+)
 from ingestion.vectors import vectors_for
 
 if TYPE_CHECKING:
@@ -41,7 +46,6 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
     from ingestion.context import IngestContext
-    from ingestion.prepare import PreparedChunk
 
 _DOCUMENTS = 32
 
@@ -182,12 +186,13 @@ def _build(context: IngestContext, tenant: str, generation: str, documents: list
     vectors = vectors_for(
         context, tenant, [c for r in rebuilt for c in r.prepared.chunks], locked=True
     )
-    cuts: dict[str, tuple[DocumentRow, PreparedChunk]] = {}
+    cuts: dict[str, Cut] = {}
     occurrences: list[dict[str, object]] = []
     for item in rebuilt:
         for ordinal, chunk in enumerate(item.prepared.chunks):
             ident = chunk_id(context.secret, tenant, item.document.acl_id, chunk.embedded_sha)
-            cuts[ident] = item.document, chunk
+            document = item.document
+            cuts[ident] = Cut(ident, document.acl_id, document.media_type, chunk)
             occurrences.append(
                 occurrence_values(
                     tenant, generation, item.document, ident, ordinal=ordinal, chunk=chunk
@@ -195,20 +200,17 @@ def _build(context: IngestContext, tenant: str, generation: str, documents: list
             )
     ids = sorted(cuts)
     with context.database.write(tenant) as session:
-        held = _held(session, tenant, generation, ids)
+        # What an earlier batch has written already: the same text in another document.
+        held = chunks_among(session, tenant, generation, ids, states=[ChunkState.LIVE])
         fresh = [
-            {
-                "tenant": tenant,
-                "generation": generation,
-                "id": ident,
-                "acl_id": document.acl_id,
-                "state": ChunkState.LIVE.value,
-                "embedded_sha": chunk.embedded_sha,
-                "heading_path": "\n".join(chunk.heading_path),
-                "text": chunk.text,
-                "tokens": context.embedder.count_tokens(chunk.text),
-            }
-            for ident, (document, chunk) in cuts.items()
+            chunk_values(
+                tenant,
+                generation,
+                cut,
+                state=ChunkState.LIVE,
+                tokens=context.embedder.count_tokens(cut.chunk.text),
+            )
+            for ident, cut in cuts.items()
             if ident not in held
         ]
         if fresh:
@@ -219,34 +221,10 @@ def _build(context: IngestContext, tenant: str, generation: str, documents: list
         sources = sources_of(session, tenant, generation, ids)
     context.index(generation).upsert(
         [
-            Point(
-                id=ident,
-                tenant=tenant,
-                acl=document.acl_id,
-                sources=sources[ident],
-                media_type=document.media_type,
-                dense=vectors[chunk.embedded_sha],
-                sparse=encode_document(chunk.embedded),
-            )
-            for ident, (document, chunk) in cuts.items()
+            point_of(tenant, cut, sources=sources[ident], vector=vectors[cut.chunk.embedded_sha])
+            for ident, cut in cuts.items()
         ]
     )
-
-
-def _held(session: Session, tenant: str, generation: str, ids: list[str]) -> set[str]:
-    """Those of ``ids`` that an earlier batch has written already."""
-    held: set[str] = set()
-    for some in batches(ids):
-        held.update(
-            session.scalars(
-                select(ChunkRow.id).where(
-                    ChunkRow.tenant == tenant,
-                    ChunkRow.generation == generation,
-                    ChunkRow.id.in_(some),
-                )
-            )
-        )
-    return held
 
 
 def _switch(context: IngestContext, old: str | None, new: str, tenants: list[str]) -> None:

@@ -1,22 +1,93 @@
-"""Occurrences: as stored, as they count in an ACL's content hash, and the sources they make."""
+"""Chunks and occurrences: as stored, as indexed, and as they count in an ACL's content hash."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from acl.orm import batches
-from ingestion.models import DocumentRow, OccurrenceRow
+from ingestion.index.lexical import encode_document
+from ingestion.index.port import Point
+from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow
 from ingestion.plan import occurrence_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
     from ingestion.prepare import PreparedChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A chunk that is to stand under an ACL."""
+
+    id: str
+    acl_id: str
+    media_type: str
+    chunk: PreparedChunk
+
+
+def chunk_values(
+    tenant: str, generation: str, cut: Cut, *, state: ChunkState, tokens: int
+) -> dict[str, object]:
+    """The column values of a chunk."""
+    return {
+        "tenant": tenant,
+        "generation": generation,
+        "id": cut.id,
+        "acl_id": cut.acl_id,
+        "state": state.value,
+        "embedded_sha": cut.chunk.embedded_sha,
+        "heading_path": "\n".join(cut.chunk.heading_path),
+        "text": cut.chunk.text,
+        "tokens": tokens,
+    }
+
+
+def point_of(
+    tenant: str, cut: Cut, *, sources: tuple[str, ...], vector: NDArray[np.float32]
+) -> Point:
+    """The same chunk for the index: what filtering and ranking need of it, and no text."""
+    return Point(
+        id=cut.id,
+        tenant=tenant,
+        acl=cut.acl_id,
+        sources=sources,
+        media_type=cut.media_type,
+        dense=vector,
+        sparse=encode_document(cut.chunk.embedded),
+    )
+
+
+def chunks_among(
+    session: Session,
+    tenant: str,
+    generation: str,
+    ids: Sequence[str],
+    *,
+    states: Collection[ChunkState],
+) -> set[str]:
+    """Those of ``ids`` that are stored in one of ``states``."""
+    found: set[str] = set()
+    for some in batches(ids):
+        found.update(
+            session.scalars(
+                select(ChunkRow.id).where(
+                    ChunkRow.tenant == tenant,
+                    ChunkRow.generation == generation,
+                    ChunkRow.id.in_(some),
+                    ChunkRow.state.in_([state.value for state in states]),
+                )
+            )
+        )
+    return found
 
 
 def occurrence_values(

@@ -18,17 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
-from acl.orm import batches
 from ingestion.generations import active_generation
-from ingestion.index.lexical import encode_document
-from ingestion.index.port import Point
 from ingestion.lock import exclusive
 from ingestion.mark import mark
 from ingestion.models import ChunkRow, ChunkState
 from ingestion.recovery import recover, remove
-from ingestion.rows import sources_of
+from ingestion.rows import Cut, chunk_values, chunks_among, point_of, sources_of
 from ingestion.vectors import vectors_for
 
 if TYPE_CHECKING:
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
     from ingestion.context import IngestContext
     from ingestion.plan import Upsert
-    from ingestion.prepare import PreparedChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +60,29 @@ def write(context: IngestContext, batch: Batch) -> BatchResult:
     Raises:
         EmbeddingError, IndexUnavailableError: as :func:`active_generation`; nothing was written.
     """
-    wanted = {ident: (up, chunk) for up in batch.upserts for ident, chunk in up.chunks()}
-    vectors = vectors_for(context, batch.tenant, [chunk for _, chunk in wanted.values()])
+    wanted = {
+        ident: Cut(ident, up.acl_id, up.prepared.parsed.media_type, chunk)
+        for up in batch.upserts
+        for ident, chunk in up.chunks()
+    }
+    vectors = vectors_for(context, batch.tenant, [cut.chunk for cut in wanted.values()])
     with exclusive(context.lock_path):
         # Only under the lock is it sure which generation is served: a rebuild may have switched.
         generation = active_generation(context)
         recover(context)
         known = _known(context, batch.tenant, generation, list(wanted))
-        new = {ident: pair for ident, pair in wanted.items() if ident not in known}
+        new = [cut for ident, cut in wanted.items() if ident not in known]
         _intend(context, batch.tenant, generation, new)
         index = context.index(generation)
         index.upsert(
             [
-                Point(
-                    id=ident,
-                    tenant=batch.tenant,
-                    acl=up.acl_id,
+                point_of(
+                    batch.tenant,
+                    cut,
                     sources=(batch.source,),
-                    media_type=up.prepared.parsed.media_type,
-                    dense=vectors[chunk.embedded_sha],
-                    sparse=encode_document(chunk.embedded),
+                    vector=vectors[cut.chunk.embedded_sha],
                 )
-                for ident, (up, chunk) in new.items()
+                for cut in new
             ]
         )
         # A chunk that is already there may be new to this source. Widening the payload first can
@@ -114,45 +111,25 @@ def _known(
     context: IngestContext, tenant: str, generation: str, ids: Sequence[str]
 ) -> dict[str, frozenset[str]]:
     """Chunks already live, with the sources they occur in."""
-    known: set[str] = set()
     with context.database.read(tenant) as session:
-        for some in batches(ids):
-            known.update(
-                session.scalars(
-                    select(ChunkRow.id).where(
-                        ChunkRow.tenant == tenant,
-                        ChunkRow.generation == generation,
-                        ChunkRow.id.in_(some),
-                        ChunkRow.state == ChunkState.LIVE.value,
-                    )
-                )
-            )
+        known = chunks_among(session, tenant, generation, ids, states=[ChunkState.LIVE])
         sources = sources_of(session, tenant, generation, sorted(known))
     return {ident: frozenset(sources.get(ident, ())) for ident in known}
 
 
-def _intend(
-    context: IngestContext,
-    tenant: str,
-    generation: str,
-    new: dict[str, tuple[Upsert, PreparedChunk]],
-) -> None:
+def _intend(context: IngestContext, tenant: str, generation: str, new: list[Cut]) -> None:
     """Write new chunks down as pending."""
     if not new:
         return
     rows = [
-        {
-            "tenant": tenant,
-            "generation": generation,
-            "id": ident,
-            "acl_id": up.acl_id,
-            "state": ChunkState.PENDING.value,
-            "embedded_sha": chunk.embedded_sha,
-            "heading_path": "\n".join(chunk.heading_path),
-            "text": chunk.text,
-            "tokens": context.embedder.count_tokens(chunk.text),
-        }
-        for ident, (up, chunk) in new.items()
+        chunk_values(
+            tenant,
+            generation,
+            cut,
+            state=ChunkState.PENDING,
+            tokens=context.embedder.count_tokens(cut.chunk.text),
+        )
+        for cut in new
     ]
     with context.database.write(tenant) as session:
         session.execute(insert(ChunkRow), rows)

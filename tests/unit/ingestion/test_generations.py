@@ -13,6 +13,7 @@ from ingestion.embedding.hashing import HashEmbedder
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.generations import rebuild
 from ingestion.models import GenerationRow
+from tests.support.catalogue import SqliteBlank
 from tests.support.content import active, assert_consistent, content
 from tests.support.installation import DIMENSIONS, Installation, caller
 from tests.support.interrupted import Died
@@ -150,7 +151,7 @@ def test_vectors_of_another_embedder_are_refused_with_the_remedy_until_a_rebuild
     source = ListedSource("wiki", SPECS, {"0.md": Shelved(RULES[0], "staff")})
     with Installation.open(blank_catalogue, tmp_path / "a", host=host) as first:
         first.ingest(source)
-    catalogue = tmp_path / "a" / "catalogue.sqlite"
+    catalogue = SqliteBlank(tmp_path / "a" / "catalogue.sqlite")
     with Installation.open(
         catalogue, tmp_path / "b", host=host, embedder=HashEmbedder(16)
     ) as second:

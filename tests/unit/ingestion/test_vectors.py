@@ -11,6 +11,7 @@ from ingestion.documents import ParsedDocument
 from ingestion.lock import exclusive
 from ingestion.prepare import cut
 from ingestion.vectors import vectors_for
+from tests.support.catalogue import SqliteBlank
 from tests.support.embedding import CountingEmbedder
 from tests.support.installation import TENANT, Installation
 from verifier.sanitise import Markup
@@ -61,7 +62,7 @@ def test_another_model_does_not_read_the_vectors_of_this_one(
         installation.ensure_tenant()
         vectors_for(installation.runtime.ingest_context(), TENANT, [chunk("One.")])
     with Installation.open(
-        tmp_path / "a" / "catalogue.sqlite", tmp_path / "b", embedder=two
+        SqliteBlank(tmp_path / "a" / "catalogue.sqlite"), tmp_path / "b", embedder=two
     ) as installation:
         found = vectors_for(installation.runtime.ingest_context(), TENANT, [chunk("One.")])
         assert [len(vector) for vector in found.values()] == [16]
