@@ -7,15 +7,16 @@ way round.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from acl import keys
+from acl.caller import READING
 from acl.errors import TenantDisabledError
 from acl.faults import RefusedTokenError, TokenFault
-from acl.models import Tenant
+from acl.models import PrincipalRow, Tenant
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,7 +70,7 @@ class Authenticator:
             caller = keys.authenticate(self._database, token, now=now)
             if self._used is not None:
                 self._used.note(caller, at=now)
-            return Identity(caller)
+            return Identity(self._in_office(caller))
         return self._from_jwt(token, now=now)
 
     def _from_jwt(self, token: str, *, now: datetime) -> Identity:
@@ -77,7 +78,25 @@ class Authenticator:
             raise RefusedTokenError(TokenFault.UNKNOWN_ISSUER)
         verified = self._tokens.verify(token, now=now)
         self._require_tenant(verified.caller)
-        return Identity(verified.caller, verified.audiences)
+        return Identity(self._in_office(verified.caller), verified.audiences)
+
+    def _in_office(self, caller: Caller) -> Caller:
+        """``caller`` without any office, if they are bound or switched off.
+
+        An office is held in the whole tenant, so it cannot be narrowed to part of it, and an agent
+        that had one could grant itself what its user kept from it. And whoever is switched off sees
+        nothing, but administration does not ask the resolver.
+        """
+        if caller.api_scopes <= READING:
+            return caller
+        if caller.bound or self._switched_off(caller):
+            return replace(caller, api_scopes=caller.api_scopes & READING)
+        return caller
+
+    def _switched_off(self, caller: Caller) -> bool:
+        with self._database.read(caller.tenant) as session:
+            known = session.get(PrincipalRow, (caller.tenant, str(caller.subject)))
+            return known is not None and not known.enabled
 
     def _require_tenant(self, caller: Caller) -> None:
         """Administration asks no resolver, so a tenant that is not there or off is refused here."""

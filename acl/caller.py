@@ -22,6 +22,10 @@ class ApiScope(StrEnum):
     OPS = "ops"
 
 
+READING: Final = frozenset({ApiScope.RETRIEVE, ApiScope.VERIFY})
+"""What these open is decided by the caller's view; everything else is an office in the tenant."""
+
+
 class GroupsFrom(StrEnum):
     """Where the subject's groups come from; what groups those are in is the directory's word."""
 
@@ -82,6 +86,11 @@ class Caller:
         if any(group.kind is not PrincipalKind.GROUP for group in self.groups):
             # 'user:ann' among the groups would be a second subject.
             raise InvalidPrincipalError("groups: a token can assert groups and nothing else")
+
+    @property
+    def bound(self) -> bool:
+        """Whether an agent is in between, or the token takes something away."""
+        return bool(self.actors) or self.narrowing != NOT_NARROWED
 
     def require(self, scope: ApiScope) -> None:
         """Raise :class:`MissingScopeError` unless the token carries ``scope``."""

@@ -2,9 +2,10 @@
 
 The rule is that handing out never widens. Over the network, whoever makes a key needs ``acl:admin``
 and can give it only API scopes of their own; a token that is itself delegated or narrowed makes
-none, because the key would be free of what the token was bound by. Whom a key speaks for is not
-limited within the tenant: whoever administers its ACLs decides that by grants as well. The operator
-at the command line holds the catalogue itself and is limited by nothing.
+none, because the key would be free of what the token was bound by. A key that an agent holds, or
+that is narrowed, is for reading alone (:mod:`acl.authenticate` says why). Whom a key speaks for is
+not limited within the tenant: whoever administers its ACLs decides that by grants as well. The
+operator at the command line holds the catalogue itself and is limited by nothing.
 
 Every change is audited in its own transaction.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acl.audit import EventKind, administered
-from acl.caller import NOT_NARROWED, ApiScope, Caller, Narrowing
+from acl.caller import NOT_NARROWED, READING, ApiScope, Caller, Narrowing
 from acl.errors import EscalationError
 from acl.keys import DEFAULT_OVERLAP, create_key, revoke_key, rotate_key, scopes_of
 from acl.narrowing import narrowing_to_json
@@ -49,7 +50,7 @@ class Issuing:
         return cls(
             actor=f"{caller.subject} {caller.via}",
             holds=caller.api_scopes,
-            bound=bool(caller.actors) or caller.narrowing != NOT_NARROWED,
+            bound=caller.bound,
         )
 
     def require(self, scopes: frozenset[ApiScope]) -> None:
@@ -88,6 +89,11 @@ def make(
         InvalidPrincipalError, InvalidAclError: an argument is malformed.
     """
     issuing.require(api_scopes)
+    if (actor is not None or narrowing != NOT_NARROWED) and (offices := api_scopes - READING):
+        raise EscalationError(
+            f"a key that an agent holds, or that is narrowed, is for reading alone: leave out "
+            f"'{min(offices)}', or make a key of its own for that"
+        )
     made = create_key(
         session,
         tenant,

@@ -36,7 +36,7 @@ def bad_tokens(service: Service) -> dict[str, dict[str, str]]:
         revoked = create_key(session, "acme", ann, **key)
         session.flush()
         revoke_key(session, "acme", revoked.key_id, now=runtime.clock())
-    prefix, _, secret = good.rpartition("_")
+    prefix, key_id, secret = good.split("_", 2)
     return {
         "absent": {},
         "empty": {"Authorization": ""},
@@ -44,7 +44,7 @@ def bad_tokens(service: Service) -> dict[str, dict[str, str]]:
         "no scheme": {"Authorization": good},
         "malformed": {"Authorization": "Bearer nonsense"},
         "unknown id": {"Authorization": f"Bearer clr_{'0' * 16}_{secret}"},
-        "wrong secret": {"Authorization": f"Bearer {prefix}_{'A' * 43}"},
+        "wrong secret": {"Authorization": f"Bearer {prefix}_{key_id}_{'A' * 43}"},
         "trailing newline": {"Authorization": f"Bearer {good}%0a"},
         "expired": {"Authorization": f"Bearer {expired}"},
         "revoked": {"Authorization": f"Bearer {revoked.token}"},
