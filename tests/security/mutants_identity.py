@@ -24,6 +24,7 @@ CLAIM_TESTS = ("tests/unit/acl/test_claims.py",)
 JWKS_TESTS = ("tests/unit/acl/test_jwks.py",)
 FETCH_TESTS = ("tests/unit/retrieval/test_fetch_keys.py",)
 ISSUER_TESTS = ("tests/unit/retrieval/test_issuers.py",)
+DOOR_TESTS = ("tests/unit/acl/test_authenticate.py",)
 SCOPE_TESTS = ("tests/api/test_scopes.py",)
 
 KEY_MUTANTS: Final = (
@@ -87,7 +88,7 @@ KEY_MUTANTS: Final = (
         "an agent that makes itself a key",
         "a delegated token is exchanged for one that is not",
         KEY_ADMIN,
-        "bound=bool(caller.actors) or caller.narrowing != NOT_NARROWED,",
+        "bound=caller.bound,",
         "bound=False,",
         KEY_TESTS,
     ),
@@ -371,6 +372,22 @@ DOOR_MUTANTS: Final = (
         "        if identity.audiences is None:\n",
         "        if identity:\n",
         TRUST,
+    ),
+    Mutant(
+        "offices of agents",
+        "an agent that administers ACLs grants itself what its user kept from it",
+        AUTHENTICATE,
+        "if caller.bound or self._switched_off(caller):",
+        "if self._switched_off(caller):",
+        DOOR_TESTS,
+    ),
+    Mutant(
+        "offices of whoever is switched off",
+        "somebody who has left goes on administering",
+        AUTHENTICATE,
+        "if caller.bound or self._switched_off(caller):",
+        "if caller.bound:",
+        DOOR_TESTS,
     ),
     Mutant(
         "a tenant that is not there",
