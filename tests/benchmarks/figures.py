@@ -76,6 +76,25 @@ class ColdFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class ResolutionFigures:
+    """Milliseconds until it is known what somebody may see, and to change it, on one engine."""
+
+    engine: str
+    users: int
+    groups: int
+    acls: int
+    chunks: int
+    joined: int
+    visible: int
+    cold_p50_ms: float
+    cold_p99_ms: float
+    warm_p50_ms: float
+    warm_p99_ms: float
+    grant_p50_ms: float
+    revoke_p50_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryFigures:
     """Resident MB after the queries."""
 
@@ -96,6 +115,7 @@ class Figures:
     queries: list[QueryFigures]
     memory: MemoryFigures | None
     notes: list[str]
+    resolution: list[ResolutionFigures] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

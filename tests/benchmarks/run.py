@@ -1,7 +1,8 @@
 """``make bench``: build, race, measure, report.
 
-Order: world (kept between runs), ingest, cold start, queries, memory. Everything is written under
-``.bench/``; the README only if asked for. Nothing here asserts a time: figures are for reading.
+Order: world (kept between runs), who may see what, ingest, cold start, queries, memory. Everything
+is written under ``.bench/``; the README only if asked for. Nothing here asserts a time: figures are
+for reading.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from rich.progress import Progress
 
 from ingestion.embedding.weights import MINILM
 from retrieval.runtime import Runtime
-from tests.benchmarks import cold_start, ingest_race, query_race, readme
+from tests.benchmarks import cold_start, ingest_race, query_race, readme, resolution
 from tests.benchmarks.chart import draw
+from tests.benchmarks.directory import Size
 from tests.benchmarks.figures import Figures, MemoryFigures
 from tests.benchmarks.load import built, exported
 from tests.benchmarks.machine import describe, sentence
@@ -33,10 +35,15 @@ from tests.benchmarks.world import Scale, audiences, questions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.figures import ColdFigures, IngestFigures, QueryFigures
+    from tests.benchmarks.figures import (
+        ColdFigures,
+        IngestFigures,
+        QueryFigures,
+        ResolutionFigures,
+    )
     from tests.benchmarks.load import World
 
-PARTS: Final = ("ingest", "cold", "query")
+PARTS: Final = ("resolution", "ingest", "cold", "query")
 _CHART: Final = "docs/img/bench.svg"
 _NO_PEER: Final = (
     "The comparison was skipped: chromadb is not installed (`pip install -e '.[bench]'`)."
@@ -51,11 +58,36 @@ def main(arguments: list[str] | None = None) -> int:
         options.chunks, options.queries, options.ingest_chunks, options.box = 2_000, 12, 96, 5.0
     root = Path(options.out)
     root.mkdir(parents=True, exist_ok=True)
-    scale = Scale(options.chunks, options.seed)
-    bench = _Bench(options, root, built(root, scale))
-    figures = bench.measured()
+    if options.only == ["resolution"]:
+        figures = _resolution_alone(options, root)
+    else:
+        scale = Scale(options.chunks, options.seed)
+        figures = _Bench(options, root, built(root, scale)).measured()
     _report(figures, root, options)
     return 0
+
+
+def _resolution_alone(options: argparse.Namespace, root: Path) -> Figures:
+    """Without the world that is searched, which takes minutes to build."""
+    return Figures(
+        machine=describe(),
+        parameters={"seed": options.seed},
+        build={},
+        ingest=None,
+        cold=None,
+        queries=[],
+        memory=None,
+        notes=[],
+        resolution=_resolution(options, root),
+    )
+
+
+def _resolution(options: argparse.Namespace, root: Path) -> list[ResolutionFigures]:
+    size = Size(seed=options.seed)
+    if options.quick:
+        size = Size(users=2_000, groups=400, acls=1_000, chunks=2_000, askers=20, seed=options.seed)
+    with _screen.status("who may see what, in a large directory"):
+        return resolution.measure(root, size)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,6 +122,8 @@ class _Bench:
     def measured(self) -> Figures:
         """Measure every part that was asked for."""
         machine = describe()
+        parts = self._parts
+        resolved = _resolution(self._options, self._root) if "resolution" in parts else []
         fill_seconds = self._filled() if self._has_peer else None
         ingest = self._ingest() if "ingest" in self._parts else None
         cold = self._cold() if "cold" in self._parts else None
@@ -110,6 +144,7 @@ class _Bench:
             queries=queries,
             memory=memory,
             notes=[] if self._has_peer else [_NO_PEER],
+            resolution=resolved,
         )
 
     def _filled(self) -> float:

@@ -12,7 +12,7 @@ from tests.benchmarks.figures import Contender
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.figures import Figures, QueryFigures
+    from tests.benchmarks.figures import Figures, QueryFigures, ResolutionFigures
 
 NAMES: Final = {
     Contender.CLEARANCE: "Clearance",
@@ -55,6 +55,8 @@ def sheets(figures: Figures) -> Iterator[Sheet]:
         yield _stages(figures)
     if figures.ingest is not None:
         yield _ingest(figures)
+    if figures.resolution:
+        yield _resolution(figures.resolution)
     if figures.cold is not None or figures.memory is not None:
         yield _footprint(figures)
 
@@ -121,6 +123,37 @@ def _ingest(figures: Figures) -> Sheet:
     rows.insert(0, ("Clearance, from files", f"{ours:.1f}", lead, ""))
     columns = ("", "chunks/s", "ratio", "least cosine")
     return Sheet(f"Ingest of {result.chunks:,} chunks, in turns", columns, tuple(rows))
+
+
+def _resolution(found: list[ResolutionFigures]) -> Sheet:
+    rows = [
+        (
+            row.engine,
+            f"{row.cold_p50_ms:.1f}",
+            f"{row.cold_p99_ms:.1f}",
+            f"{row.warm_p50_ms:.2f}",
+            f"{row.warm_p99_ms:.2f}",
+            f"{row.grant_p50_ms:.1f}",
+            f"{row.revoke_p50_ms:.1f}",
+        )
+        for row in found
+    ]
+    columns = (
+        "catalogue",
+        "cold p50 ms",
+        "p99",
+        "warm p50 ms",
+        "p99",
+        "grant ms",
+        "revoke ms",
+    )
+    size = found[0]
+    title = (
+        f"Who may see what: {size.users:,} users, {size.groups:,} groups up to ten deep, "
+        f"{size.acls:,} ACLs, the asker in {size.joined} groups and seeing {size.visible} ACLs; "
+        f"a grant on a folder of {size.chunks:,} chunks"
+    )
+    return Sheet(title, columns, tuple(rows))
 
 
 def _footprint(figures: Figures) -> Sheet:
