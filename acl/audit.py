@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.dialects import sqlite
 
 from acl.audit_chain import genesis, row_hash
 from acl.audit_kinds import EventKind, Stream
@@ -24,6 +24,7 @@ from acl.canonical import canonical
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sqlalchemy import Insert
     from sqlalchemy.orm import Session
 
     from acl.caller import Caller
@@ -36,11 +37,26 @@ __all__ = [
     "append",
     "append_all",
     "identity",
+    "insert_or_keep",
     "lock_head",
     "microseconds",
 ]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Made once: every query waits for these, and putting them together costs more than running them.
+_OF_CHAIN: Final = (
+    AuditHeadRow.tenant == bindparam("of_tenant"),
+    AuditHeadRow.stream == bindparam("of_stream"),
+)
+_LOCK: Final = select(AuditHeadRow.seq, AuditHeadRow.hash).where(*_OF_CHAIN).with_for_update()
+_ADVANCE: Final = (
+    update(AuditHeadRow)
+    .where(*_OF_CHAIN)
+    .values(seq=bindparam("to_seq"), hash=bindparam("to_hash"))
+    .execution_options(synchronize_session=False)
+)
+_INSERT: Final = insert(AuditRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,15 @@ def identity(caller: Caller) -> dict[str, object]:
 def microseconds(at: datetime) -> int:
     """An aware instant as microseconds since the epoch."""
     return (at - _EPOCH) // timedelta(microseconds=1)
+
+
+def insert_or_keep(session: Session, table: type[object]) -> Insert:
+    """An insert that leaves alone what is there already, in the words of the session's engine."""
+    if session.get_bind().dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - loads every driver's module
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 def append(session: Session, tenant: str, stream: Stream, event: Event, *, now: datetime) -> int:
@@ -161,14 +186,13 @@ def append_all(
             }
         )
         previous = own
-    session.execute(insert(AuditRow), rows)
-    session.execute(
-        update(AuditHeadRow)
-        .where(AuditHeadRow.tenant == tenant, AuditHeadRow.stream == stream.value)
-        .values(seq=seq, hash=previous)
-        .execution_options(synchronize_session=False)
-    )
+    session.execute(_INSERT, rows)
+    session.execute(_ADVANCE, {**_chain(tenant, stream), "to_seq": seq, "to_hash": previous})
     return seq
+
+
+def _chain(tenant: str, stream: Stream) -> dict[str, object]:
+    return {"of_tenant": tenant, "of_stream": stream.value}
 
 
 def lock_head(session: Session, tenant: str, stream: Stream) -> tuple[int, bytes]:
@@ -176,23 +200,17 @@ def lock_head(session: Session, tenant: str, stream: Stream) -> tuple[int, bytes
 
     PostgreSQL locks the row; on SQLite, whoever writes has begun IMMEDIATE and is alone.
     """
-    head = (
-        select(AuditHeadRow.seq, AuditHeadRow.hash)
-        .where(AuditHeadRow.tenant == tenant, AuditHeadRow.stream == stream.value)
-        .with_for_update()
-    )
-    found = session.execute(head).one_or_none()
+    found = session.execute(_LOCK, _chain(tenant, stream)).one_or_none()
     if found is None:
         _start_chain(session, tenant, stream)
-        found = session.execute(head).one()
+        found = session.execute(_LOCK, _chain(tenant, stream)).one()
     return found.seq, found.hash
 
 
 def _start_chain(session: Session, tenant: str, stream: Stream) -> None:
     """Make the head of an empty chain; if another has just made it, that one stands."""
-    upsert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     session.execute(
-        upsert(AuditHeadRow).on_conflict_do_nothing(),
+        insert_or_keep(session, AuditHeadRow),
         [
             {
                 "tenant": tenant,

@@ -10,10 +10,10 @@ The statement is a JWS (:mod:`acl.signing`) of the type :data:`TYP` over
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import structlog
 from sqlalchemy import insert, select
 
 from acl.audit import lock_head, microseconds
@@ -34,7 +34,7 @@ CHECKPOINT_EVERY: Final = 1_000
 """Events of a chain between the checkpoints that the ledger writes by itself."""
 
 _HASH_BYTES: Final = 32
-_log = structlog.get_logger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,6 @@ def every(
         try:
             checkpoint_head(session, tenant, Stream.ACCESS, signer(), now=clock())
         except SigningKeyError as error:
-            _log.error("audit_checkpoint_failed", error=str(error))
+            _LOG.error("no checkpoint of the audit: %s", error)
 
     return on_appended

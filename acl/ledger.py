@@ -10,6 +10,7 @@ find its event in the chain. It has served nothing, so the audit errs on the sid
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -19,11 +20,9 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-import structlog
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from acl.audit import Sealed, append_all
+from acl.audit import Sealed, append_all, insert_or_keep
 from acl.audit_models import Stream
 from acl.errors import AuditError
 
@@ -46,7 +45,7 @@ BATCH_LIMIT: Final = 256
 PATIENCE_SECONDS: Final = 30.0
 
 UNAVAILABLE: Final = "the audit cannot be written, so nothing is served"
-_log = structlog.get_logger(__name__)
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -173,13 +172,10 @@ class Ledger:
     def _append(self, session: Session, tenant: str, entries: list[_Entry]) -> None:
         events = [entry.event for entry in entries]
         last = append_all(session, tenant, Stream.ACCESS, events, clock=self._clock)
-        upsert = (
-            postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-        )
         for entry in entries:
             for table, rows in entry.rows:
                 if rows:
-                    session.execute(upsert(table).on_conflict_do_nothing(), rows)
+                    session.execute(insert_or_keep(session, table), rows)
         if self._on_appended is not None:
             self._on_appended(session, tenant, last - len(events) + 1, last)
 
@@ -196,7 +192,7 @@ def _sealed(tenant: str, event: Event, rows: Rows) -> Sealed:
 
 def _refuse(batch: list[_Entry], error: Exception) -> None:
     # The type alone: a database error quotes what was being written.
-    _log.error("audit_unavailable", error=type(error).__qualname__, events=len(batch))
+    _LOG.error("audit unavailable for %d events: %s", len(batch), type(error).__qualname__)
     for entry in batch:
         refused = AuditError(UNAVAILABLE)
         refused.__cause__ = error
