@@ -61,8 +61,8 @@ class Exposure(Model):
     """One receipt that says so.
 
     ``intact``: it verifies. ``affected``: a correction concerns it. ``admitted_now``: by the
-    directory as it stands, and as narrowed as they were, they may see the document; groups that a
-    token asserted do not count.
+    directory as it stands, and with a token that narrows and asserts what theirs did, they would be
+    shown the document.
     """
 
     receipt_id: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from acl.caller import Caller, Narrowing
+from acl.caller import Caller, GroupsFrom, Narrowing
 from acl.entries import Effect
 from acl.errors import NotFoundError
 from acl.explain import explain
@@ -87,7 +87,7 @@ class Grants:
 
 
 def shown_to(row: ReceiptRow, statement: Statement | None) -> Caller:
-    """Whom a receipt was issued to, as narrowed as they were; groups a token asserted are lost.
+    """Whom a receipt was issued to, as narrowed as they were, in the groups their token asserted.
 
     Args:
         row: the receipt as stored.
@@ -102,9 +102,12 @@ def shown_to(row: ReceiptRow, statement: Statement | None) -> Caller:
             acls=None if acls is None else frozenset(acls),
             purpose=statement.purpose,
         )
+    asserted = {} if row.asserted is None else json.loads(row.asserted)
     return Caller(
         tenant=row.tenant,
         subject=Principal.parse(row.subject),
         actors=tuple(map(Principal.parse, json.loads(row.actors))),
+        groups=frozenset(map(Principal.parse, asserted.get("groups", ()))),
+        groups_from=GroupsFrom(asserted.get("groups_from", GroupsFrom.DIRECTORY)),
         narrowing=narrowing,
     )

@@ -41,6 +41,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from acl.audit import microseconds
+from acl.caller import GroupsFrom
 from acl.digest import keyed_id
 from ingestion.prepare import PREPARED_BY, text_sha256
 from retrieval.receipt_statement import (
@@ -134,6 +135,7 @@ def issue(
         "at": now,
         "subject": str(caller.subject),
         "actors": stored_actors(caller),
+        "asserted": _asserted(caller),
         "jws": jws,
     }
     exposures = list(_exposures(caller.tenant, receipt_id, cited, shown.acl_ids))
@@ -171,6 +173,14 @@ def installation_id(secret: bytes) -> str:
 def stored_actors(caller: Caller) -> str:
     """The agents of a caller, as a receipt's row keeps them."""
     return json.dumps([str(actor) for actor in caller.actors])
+
+
+def _asserted(caller: Caller) -> str | None:
+    """The groups a token asserted, and whether the directory's count beside them."""
+    if caller.groups_from is GroupsFrom.DIRECTORY:
+        return None
+    groups = sorted(map(str, caller.groups))
+    return json.dumps({"groups": groups, "groups_from": caller.groups_from.value})
 
 
 def _cited(piece: Evidence) -> Cited:

@@ -60,7 +60,11 @@ class EvidenceRecordRow(TenantScoped, Base):
 
 
 class ReceiptRow(TenantScoped, Base):
-    """A receipt that was issued, as issued. It lives beside the audit's access stream."""
+    """A receipt that was issued, as issued. It lives beside the audit's access stream.
+
+    ``asserted`` holds the groups that a token asserted of the subject (JSON), which the directory
+    would not know again; None if none were.
+    """
 
     __tablename__ = "receipt"
 
@@ -68,6 +72,7 @@ class ReceiptRow(TenantScoped, Base):
     at: Mapped[datetime]
     subject: Mapped[str]
     actors: Mapped[str]
+    asserted: Mapped[str | None]
     jws: Mapped[str]
 
     __table_args__ = (Index("ix_receipt_at", "tenant", "at"),)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import delete, select
 
+from acl.caller import GroupsFrom
 from acl.errors import NotFoundError
+from acl.principal import Principal
 from ingestion.models import OccurrenceRow, VersionRow
 from ingestion.prepare import pack, unpack
 from retrieval.exposure import exposure
@@ -191,6 +193,15 @@ def test_exposure_tells_the_grant_and_whether_it_stands(bank: Installation) -> N
     [entry] = exposed(bank, receipt).exposures
     assert (entry.grants[0].stands, entry.admitted_now) == (False, False)
     assert entry.grants[0].reasons
+
+
+def test_exposure_remembers_groups_that_a_token_asserted(bank: Installation) -> None:
+    bank.leave("group:staff", "user:ann")
+    staff = frozenset({Principal.parse("group:staff")})
+    asserting = replace(ANN, groups=staff, groups_from=GroupsFrom.CLAIM)
+    [entry] = exposed(bank, ask(bank, asserting)).exposures
+    assert (entry.grants[0].stands, entry.admitted_now) == (True, True)
+    assert entry.grants[0].ways == [["user:ann", "group:staff"]]
 
 
 def test_exposure_tells_the_grant_of_that_time_of_a_document_that_moved(bank: Installation) -> None:

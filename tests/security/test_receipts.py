@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from acl.caller import Narrowing
 from acl.errors import NotFoundError, SignatureError
 from acl.signing import verify
 from ingestion.jobs import SourceConfig, ingest
@@ -90,6 +92,15 @@ def test_a_receipt_states_who_was_shown_what_under_which_view(bank: Installation
     assert cited["chunk_id"] == piece.chunk_id
     for name in ("document_id", "source", "version", "start", "end", "text_sha256"):
         assert cited[name] == getattr(piece.citation, name)
+
+
+def test_a_receipt_states_what_the_token_took_away(bank: Installation) -> None:
+    assert ask(bank).narrowing is None
+    narrowing = Narrowing(frozenset({"wiki"}), frozenset({"open"}), purpose="support")
+    receipt = ask(bank, replace(ANN, narrowing=narrowing))
+    assert receipt.purpose == "support"
+    assert receipt.narrowing is not None
+    assert (receipt.narrowing.sources, receipt.narrowing.acls) == (["wiki"], ["open"])
 
 
 def test_a_receipt_holds_neither_the_question_nor_the_text(bank: Installation) -> None:

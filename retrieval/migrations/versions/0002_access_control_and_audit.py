@@ -115,6 +115,7 @@ def _create_receipts() -> None:
         sa.Column("at", _AT, nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("actors", sa.String(), nullable=False),
+        sa.Column("asserted", sa.String(), nullable=True),
         sa.Column("jws", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "receipt_id", name=op.f("pk_receipt")),
     )

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from acl import signing
 from acl.canonical import canonical
 from acl.errors import SignatureError, SigningKeyError
 from acl.signing import Signer, published, thumbprint, verify
@@ -326,6 +327,15 @@ def test_a_key_whose_public_half_is_removed_is_trusted_no_longer(
 def test_a_directory_that_is_not_there_has_published_nothing(tmp_path: Path) -> None:
     assert published(tmp_path / "nowhere") == {"keys": []}
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_whoever_is_second_to_make_the_first_key_takes_it_and_leaves_nothing(
+    home: Path, signer: Signer
+) -> None:
+    before = {path.name: path.read_bytes() for path in home.iterdir()}
+    signing._make_first(home)  # as if the directory had been empty a moment ago
+    assert {path.name: path.read_bytes() for path in home.iterdir()} == before
+    assert Signer.open(home).kid == signer.kid
 
 
 def _open_and_sign(home: Path, start: Any, results: Any) -> None:
