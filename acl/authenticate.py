@@ -8,9 +8,10 @@ way round.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from acl import keys
 from acl.caller import READING
@@ -21,10 +22,18 @@ from acl.models import PrincipalRow, Tenant
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Select
+
     from acl.caller import Caller
     from acl.key_use import KeyUse
     from acl.orm import Database
     from acl.tokens import Tokens
+
+
+@cache
+def _enabled() -> Select[bool]:
+    """Whether a tenant is on. Built once: each request with a JWT asks."""
+    return select(Tenant.enabled).where(Tenant.name == bindparam("name"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,7 @@ class Authenticator:
     def _require_tenant(self, caller: Caller) -> None:
         """Administration asks no resolver, so a tenant that is not there or off is refused here."""
         with self._database.unguarded("whether the tenant of a good token is there") as session:
-            enabled = session.scalar(select(Tenant.enabled).where(Tenant.name == caller.tenant))
+            enabled = session.scalar(_enabled(), {"name": caller.tenant})
         if enabled is None:
             raise RefusedTokenError(TokenFault.TENANT)
         if not enabled:
