@@ -61,10 +61,10 @@ def account_for_answer(
         "action": response.action.value,
         "reasons": [reason.code.value for reason in response.reasons],
     }
-    receipt = _record(
+    issued = _record(
         runtime, caller, shown, EventKind.QUERY, request_id=response.request_id, said=body
     )
-    return response.model_copy(update={"receipt": receipt})
+    return response.model_copy(update=issued)
 
 
 def account_for_evidence(
@@ -82,10 +82,10 @@ def account_for_evidence(
         acl_ids=acl_ids,
         neighbours=[*response.before, *response.after],
     )
-    receipt = _record(
+    issued = _record(
         runtime, caller, shown, EventKind.EVIDENCE, request_id=response.request_id, said={}
     )
-    return response.model_copy(update={"receipt": receipt})
+    return response.model_copy(update=issued)
 
 
 def withdraw(
@@ -104,8 +104,8 @@ def _record(
     *,
     request_id: str,
     said: Mapping[str, object],
-) -> str:
-    """Sign, and record together with the event; returns the receipt when both are durable."""
+) -> dict[str, str]:
+    """Sign, and record together with the event; when both are durable, the members that say so."""
     issued = issue(
         runtime.signer,
         caller,
@@ -124,7 +124,7 @@ def _record(
         **said,
     }
     runtime.ledger.record(caller.tenant, Event(kind, body), issued.rows)
-    return issued.jws
+    return {"receipt": issued.jws, "receipt_id": issued.receipt_id}
 
 
 def _told(evidence: Sequence[Evidence]) -> list[dict[str, object]]:

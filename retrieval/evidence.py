@@ -133,6 +133,7 @@ class RetrieveResponse(Model):
         default=None, description="Sent back, it brings what comes after; None if nothing does."
     )
     receipt: str = Field(default="", description="Signed: what was shown to whom, and when.")
+    receipt_id: str = Field(default="", description="Ask by it how the receipt stands.")
     usage: Usage
     timings_ms: dict[str, float] = Field(default_factory=dict)
 
@@ -156,6 +157,7 @@ class EvidenceResponse(Model):
     before: list[Neighbour]
     after: list[Neighbour]
     receipt: str = Field(default="", description="Signed: what was shown to whom, and when.")
+    receipt_id: str = Field(default="", description="Ask by it how the receipt stands.")
 
 
 class SourceStatus(Model):

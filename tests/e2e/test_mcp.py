@@ -176,7 +176,11 @@ def test_retrieve_gives_the_very_answer_of_the_http_surface(served: Served, mode
     assert answer.evidence[0].untrusted is True
     assert json.loads(result.content[0].text) == result.structured_content
     for both in (over_http, result.structured_content):
-        del both["request_id"], both["receipt"]  # each answer is stated on its own
+        del (
+            both["request_id"],
+            both["receipt"],
+            both["receipt_id"],
+        )  # each answer is stated on its own
         for evidence in both["evidence"]:
             del evidence["freshness"]["age_seconds"]
     assert result.structured_content == over_http
