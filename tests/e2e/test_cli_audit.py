@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from retrieval.cli.app import app
 from retrieval.cli.exits import Exit
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
+from tests.docs.documents import fences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,3 +206,16 @@ def test_a_checkpoint_file_of_something_else_is_an_error(run: Run, tmp_path: Pat
     other = tmp_path / "other"
     other.write_text("nonsense\n")
     assert run("audit", "verify", "--checkpoint", other).exit_code == Exit.ERROR
+
+
+def test_an_auditor_needs_nothing_but_the_document(run: Run, tmp_path: Path) -> None:
+    (program,) = (fence.text for fence in fences("docs/audit.md") if fence.mark == "verify")
+    path = tmp_path / "audit.jsonl"
+    good(run("audit", "export", path, "-t", "acme"))
+    last = json.loads(good(run("audit", "verify", "-t", "acme", "--json")))["chains"][0]["hash"]
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert (done.returncode, done.stdout.split()) == (0, [str(ROWS), last]), done.stderr
+    path.write_text(path.read_text().replace("service:bot", "service:bat", 1))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert "row 1 was changed" in done.stderr

@@ -178,6 +178,13 @@ def test_a_head_that_was_changed_is_found(jwks: dict[str, Any], head: Head | Non
     assert not chain.verdict(jwks).intact
 
 
+def test_a_number_that_only_counts_as_one_is_not_one(jwks: dict[str, Any]) -> None:
+    chain = chain_of([{"n": 1}])
+    assert chain.head is not None
+    chain.head = replace(chain.head, seq=True)
+    assert chain.verdict(jwks).fault is Fault.HEAD_MISMATCH
+
+
 def test_an_audit_that_never_began_is_intact_and_one_that_is_gone_is_not(
     signer: Signer, jwks: dict[str, Any]
 ) -> None:
@@ -235,9 +242,9 @@ def test_two_checkpoints_that_disagree_are_found(signer: Signer, jwks: dict[str,
     assert chain.verdict(jwks, [other]).fault is Fault.CHECKPOINT_MISMATCH
 
 
-def retained(signer: Signer, *, tell: bool = True, sign: bool = True) -> Forgeable:
+def retained(signer: Signer, *, tell: bool = True, sign: bool = True, told: int = 3) -> Forgeable:
     """A chain of four rows whose first two were removed by retention."""
-    chain = chain_of([{"n": 1}, {"n": 2}, {"n": 3}, {"kept_from": 3}])
+    chain = chain_of([{"n": 1}, {"n": 2}, {"n": 3}, {"kept_from": told}])
     if tell:
         chain.change(3, kind="audit.retention")
         chain.forge(3)
@@ -259,6 +266,7 @@ def test_a_beginning_that_is_gone_without_signature_or_without_a_word_is_found(
 ) -> None:
     assert retained(signer, sign=False).verdict(jwks).fault is Fault.REMOVED
     assert retained(signer, tell=False).verdict(jwks).fault is Fault.REMOVED
+    assert retained(signer, told=2).verdict(jwks).fault is Fault.REMOVED  # of an earlier one
 
 
 def test_what_is_kept_must_follow_what_was_signed(signer: Signer, jwks: dict[str, Any]) -> None:
