@@ -41,6 +41,11 @@ class SigningKey:
         made |= {"kid": self.key_id, "use": "sig", "alg": self.algorithm} | changes
         return {name: value for name, value in made.items() if value is not None}
 
+    def private_members(self) -> dict[str, Any]:
+        """What must never be published."""
+        whole = get_default_algorithms()[self.algorithm].to_jwk(self.private, as_dict=True)
+        return {name: value for name, value in whole.items() if name not in self.jwk()}
+
 
 @cache
 def signing_key(key_id: str, algorithm: str = "ES256", *, bits: int = 2048) -> SigningKey:
