@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, update
 
-from acl.acls import delete_acl, grant, put_acl, revoke
+from acl.acls import delete_acl, grant, put_acls, revoke
 from acl.directory import (
     add_members,
     bump_acl_version,
@@ -170,36 +170,24 @@ def perform(
         elif kind is RemoveMember:
             edges = [(c.group, c.member) for c in some if isinstance(c, RemoveMember)]
             remove_members(session, tenant, edges)
+        elif kind is PutAcl:
+            states = [c.state for c in some if isinstance(c, PutAcl)]
+            put_acls(session, tenant, states, secret=secret, now=now)
         else:
             for change in some:
-                _one(session, tenant, change, secret, now)
+                _one(session, tenant, change, now)
 
 
-def _one(session: Session, tenant: str, change: Change, secret: bytes, now: datetime) -> None:
+def _one(session: Session, tenant: str, change: Change, now: datetime) -> None:
     match change:
-        case PutAcl(state):
-            put_acl(
-                session,
-                tenant,
-                state.name,
-                secret=secret,
-                parent=state.parent,
-                inherit=state.inherit,
-                entries=state.entries,
-                purposes=state.purposes,
-                managed_by=state.managed_by,
-                now=now,
-            )
         case DropAcl(name):
             delete_acl(session, tenant, name)
         case Grant(acl, entry):
             grant(session, tenant, acl, entry, now=now)
         case Revoke(acl, effect, principal):
             revoke(session, tenant, acl, effect, principal)
-        case SetPrincipal() | AddMember() | RemoveMember():
-            perform(session, tenant, [change], secret=secret, now=now)
         case _:
-            assert_never(change)
+            raise AssertionError(f"{type(change).__name__} is made with others of its kind")
 
 
 def _add(session: Session, tenant: str, changes: Sequence[AddMember], now: datetime) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from acl.acls import put_acl
+from acl.acls import put_acls
 from acl.directory import bump_acl_version
 from acl.entries import AclEntry, Effect
 from acl.models import AclRow
 from acl.principal import Principal
+from acl.state import AclState
 from ingestion.documents import SourceFailure
 from ingestion.models import ChunkRow, DocumentRow
 
@@ -36,24 +37,22 @@ def store_acls(
     now: datetime,
 ) -> dict[str, str]:
     """Create or update the source's ACLs, parents first. Returns ids by name."""
-    ids = {}
-    for spec in specs:
-        entries = [
-            AclEntry(Effect(entry.effect), Principal.parse(entry.principal), entry.expires_at)
-            for entry in spec.entries
-        ]
-        ids[spec.name], _ = put_acl(
-            session,
-            tenant,
+    states = [
+        AclState(
             spec.name,
-            secret=secret,
-            parent=spec.parent,
-            inherit=spec.inherit,
-            entries=entries,
+            spec.parent,
+            spec.inherit,
+            entries=frozenset(
+                AclEntry(Effect(entry.effect), Principal.parse(entry.principal), entry.expires_at)
+                for entry in spec.entries
+            ),
             managed_by=source,
-            now=now,
         )
-    return ids
+        for spec in specs
+    ]
+    # Purposes are set by administrators; a source does not speak of them.
+    stored = put_acls(session, tenant, states, secret=secret, now=now, keep_purposes=True)
+    return {name: acl_id for name, (acl_id, _) in stored.items()}
 
 
 def drop_unused_acls(session: Session, tenant: str, source: str, keep: Iterable[str]) -> int:
