@@ -86,6 +86,7 @@ def test_a_receipt_states_who_was_shown_what_under_which_view(bank: Installation
     answer = bank.ask(BOT)
     says = verify(answer.receipt, bank.runtime.signer.jwks(), typ=TYP)
     [piece] = answer.evidence
+    assert says["jti"] == answer.receipt_id
     assert (says["tenant"], says["sub"], says["act"]) == (TENANT, "user:ann", ["service:bot"])
     assert (says["view"], says["status"]) == (answer.view, answer.status)
     [cited] = says["citations"]
@@ -159,7 +160,7 @@ def test_anyone_but_whom_it_was_issued_to_gets_the_reply_of_one_that_never_was(
     absent = refusal(bank, NOWHERE, ANN)
     for who in (BOB, BOT, caller("user:ann", tenant="rival"), caller("user:Ann")):
         assert refusal(bank, receipt.jti, who) == absent
-    for malformed in ("", "no uuid", receipt.jti.upper(), "'; DROP TABLE receipt --"):
+    for malformed in ("", "\0", "no uuid", receipt.jti.upper(), "'; DROP TABLE receipt --"):
         assert refusal(bank, malformed, ANN) == absent
 
 
