@@ -355,7 +355,7 @@ DOOR_MUTANTS: Final = (
         MCP,
         'if len(conn.headers.getlist("authorization")) != 1:',
         'if not conn.headers.getlist("authorization"):',
-        ATTACKS,
+        TRUST,
     ),
     Mutant(
         "the resource of a token over MCP",

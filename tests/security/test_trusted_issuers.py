@@ -44,30 +44,28 @@ class Service:
         self.world = world
         self._client = client
 
-    def post(self, path: str, bearer: str, body: Any) -> Response:
-        return self._client.post(
-            path,
-            json=body,
-            headers={
-                "Authorization": f"Bearer {bearer}",
-                "Accept": "application/json, text/event-stream",
-                "Host": "clearance.example",
-            },
-        )
+    def post(self, path: str, body: Any, *bearers: str) -> Response:
+        """A request with an ``Authorization`` header for each bearer token."""
+        headers = [
+            *(("Authorization", f"Bearer {bearer}") for bearer in bearers),
+            ("Accept", "application/json, text/event-stream"),
+            ("Host", "clearance.example"),
+        ]
+        return self._client.post(path, json=body, headers=headers)
 
     def ask(self, bearer: str) -> list[str] | int:
         """The texts a token brings, or the status of the refusal."""
         body = {"query": "travel allowance abroad", "min_relevance": 0}
-        reply = self.post("/v1/retrieve", bearer, body)
+        reply = self.post("/v1/retrieve", body, bearer)
         if reply.status_code != 200:
             return reply.status_code
         return [piece["text"] for piece in reply.json()["evidence"]]
 
-    def call_tool(self, bearer: str) -> int:
+    def call_tool(self, *bearers: str) -> int:
         """The status of a tool call over MCP."""
         call = {"name": "list_sources", "arguments": {}}
         body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
-        return self.post("/mcp", bearer, body).status_code
+        return self.post("/mcp", body, *bearers).status_code
 
     def fault(self, bearer: str) -> str:
         with pytest.raises(RefusedTokenError) as raised:
@@ -229,6 +227,17 @@ def test_over_mcp_a_token_must_have_been_issued_for_mcp(
         assert service.call_tool(token(aud=MCP, scope="openid")) == 403
         assert service.call_tool(api_key(service.world)) == 200
         assert service.ask(token(aud=PUBLIC)) == [TEXT]
+
+
+def test_over_mcp_two_identities_are_nobody(
+    blank_catalogue: Blank, tmp_path: Path, keys: KeyServer
+) -> None:
+    issuer = configured(keys.url, audience=[PUBLIC, MCP])
+    with serving(blank_catalogue, tmp_path, issuer) as service:
+        good = token(aud=MCP)
+        assert service.call_tool(good) == 200
+        for bearers in ((good, good), (good, "x"), ("x", good), ()):
+            assert service.call_tool(*bearers) == 401
 
 
 def test_over_standard_streams_a_bad_token_is_refused_at_once(
