@@ -229,7 +229,7 @@ def test_a_checkpoint_of_another_chain_is_passed_over_unless_it_is_stored_with_t
     signer: Signer, jwks: dict[str, Any]
 ) -> None:
     chain = chain_of([{"n": 1}])
-    foreign = chain.checkpoint(signer, 0, tenant="shop")
+    foreign = chain.checkpoint(signer, 0, tenant="shop", hash=bytes(32))
     assert chain.verdict(jwks, [foreign]).intact
     chain.checkpoints = [foreign]
     assert chain.verdict(jwks).fault is Fault.CHECKPOINT_MISMATCH
