@@ -20,6 +20,7 @@ from retrieval.account import account_for_evidence, withdraw
 from retrieval.assemble import best_place, date, trust, trust_shape
 from retrieval.compose import Piece, evidence_of
 from retrieval.evidence import EvidenceResponse, Neighbour, SourcesResponse, SourceStatus
+from retrieval.ids import well_formed
 from retrieval.pipeline import recheck
 from retrieval.ranking import Ranked
 from retrieval.standing import rights_hold, snapshot
@@ -71,7 +72,7 @@ def _read(
         NotFoundError: as of :func:`get_evidence`.
     """
     scope, generation = before.scope, before.generation
-    if generation is None or scope.empty:
+    if generation is None or scope.empty or not well_formed(chunk_id):
         raise NotFoundError(_ABSENT)
     with runtime.database.read(scope.tenant) as session:
         chunk = fetch(session, scope, generation, [chunk_id], fingerprint="").get(chunk_id)

@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 from acl.caller import Narrowing
 from acl.errors import NotFoundError, SignatureError
 from acl.signing import verify
 from ingestion.jobs import SourceConfig, ingest
+from ingestion.models import DocumentRow
 from retrieval.lookup import get_evidence
 from retrieval.receipt_file import read_file
 from retrieval.receipt_statement import TYP
@@ -205,6 +207,23 @@ def test_a_receipt_is_stale_past_the_sla_of_its_source(world: Installation) -> N
     world.clock.advance(HOUR)
     assert status(world, receipt) == "valid"
     world.clock.advance(timedelta(seconds=1))
+    assert status(world, receipt) == "stale"
+
+
+def test_a_document_that_its_current_source_no_longer_confirms_is_stale(
+    world: Installation,
+) -> None:
+    world.know("user:ann")
+    world.ensure_tenant()
+    ingest(
+        world.runtime.ingest_context(),
+        ListedSource("wiki", SPECS, {"rate.txt": RATE}),
+        tenant=TENANT,
+        config=SourceConfig("memory", {}, max_age_seconds=3600),
+    )
+    receipt = ask(world)
+    with world.runtime.database.write(TENANT) as session:
+        session.scalars(select(DocumentRow)).one().checked_at -= HOUR + timedelta(seconds=1)
     assert status(world, receipt) == "stale"
 
 

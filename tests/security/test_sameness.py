@@ -54,7 +54,7 @@ def test_evidence_that_is_absent_hidden_deleted_or_foreign_is_refused_in_the_sam
     assert get_evidence(world.runtime, ANN, ids[OPEN.text], request_id="r")
     for text in (HIDDEN.text, GONE.text, FOREIGN.text):
         assert refusal(world, ids[text]) == absent
-    for malformed in ("", "no uuid", ids[OPEN.text].upper(), "'; DROP TABLE chunk --"):
+    for malformed in ("", "\0", "no uuid", ids[OPEN.text].upper(), "'; DROP TABLE chunk --"):
         assert refusal(world, malformed) == absent
 
 
