@@ -13,7 +13,7 @@ from acl.caller import Narrowing
 from acl.errors import NotFoundError, SignatureError
 from acl.signing import verify
 from ingestion.jobs import SourceConfig, ingest
-from ingestion.models import DocumentRow
+from ingestion.models import DocumentRow, SourceRow
 from retrieval.lookup import get_evidence
 from retrieval.receipt_file import read_file
 from retrieval.receipt_statement import TYP
@@ -194,7 +194,9 @@ def test_a_newer_version_that_still_says_so_does_not(bank: Installation) -> None
     assert status(bank, receipt) == "valid"
 
 
-def test_a_receipt_is_stale_past_the_sla_of_its_source(world: Installation) -> None:
+@pytest.fixture
+def hourly(world: Installation) -> Installation:
+    """A bank whose source must be confirmed every hour."""
     world.know("user:ann")
     world.ensure_tenant()
     ingest(
@@ -203,28 +205,27 @@ def test_a_receipt_is_stale_past_the_sla_of_its_source(world: Installation) -> N
         tenant=TENANT,
         config=SourceConfig("memory", {}, max_age_seconds=3600),
     )
-    receipt = ask(world)
-    world.clock.advance(HOUR)
-    assert status(world, receipt) == "valid"
-    world.clock.advance(timedelta(seconds=1))
-    assert status(world, receipt) == "stale"
+    return world
 
 
-def test_a_document_that_its_current_source_no_longer_confirms_is_stale(
-    world: Installation,
+def test_a_receipt_is_stale_past_the_sla_of_its_source(hourly: Installation) -> None:
+    receipt = ask(hourly)
+    hourly.clock.advance(HOUR)
+    assert status(hourly, receipt) == "valid"
+    hourly.clock.advance(timedelta(seconds=1))
+    assert status(hourly, receipt) == "stale"
+
+
+@pytest.mark.parametrize("table", [DocumentRow, SourceRow])
+def test_a_document_is_as_stale_as_itself_and_as_its_source(
+    hourly: Installation, table: type[DocumentRow | SourceRow]
 ) -> None:
-    world.know("user:ann")
-    world.ensure_tenant()
-    ingest(
-        world.runtime.ingest_context(),
-        ListedSource("wiki", SPECS, {"rate.txt": RATE}),
-        tenant=TENANT,
-        config=SourceConfig("memory", {}, max_age_seconds=3600),
-    )
-    receipt = ask(world)
-    with world.runtime.database.write(TENANT) as session:
-        session.scalars(select(DocumentRow)).one().checked_at -= HOUR + timedelta(seconds=1)
-    assert status(world, receipt) == "stale"
+    receipt = ask(hourly)
+    with hourly.runtime.database.write(TENANT) as session:
+        row = session.scalars(select(table)).one()
+        column = "checked_at" if isinstance(row, DocumentRow) else "last_success_at"
+        setattr(row, column, hourly.clock() - HOUR - timedelta(seconds=1))
+    assert status(hourly, receipt) == "stale"
 
 
 def test_what_is_deleted_and_what_is_lost_are_withdrawn_in_the_same_bytes(
