@@ -313,7 +313,7 @@ def test_a_key_lives_until_it_is_revoked(acme: Run) -> None:
         "--scope",
         "retrieve",
         "--scope",
-        "ops",
+        "verify",
         "--actor",
         "service:bot",
         "--expires",
@@ -323,7 +323,7 @@ def test_a_key_lives_until_it_is_revoked(acme: Run) -> None:
     )
     listed = shown(acme, "keys", "list", "-t", "acme")
     assert [(k["key_id"], k["state"], k["scopes"]) for k in listed] == [
-        (made["key_id"], "good", ["ops", "retrieve"])
+        (made["key_id"], "good", ["retrieve", "verify"])
     ]
     assert "a [red]label[/red]" in acme("keys", "list", "-t", "acme").stdout
     assert acme("keys", "revoke", made["key_id"], "-t", "acme").exit_code == 0

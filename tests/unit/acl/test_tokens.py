@@ -1,4 +1,4 @@
-"""JWTs byte by byte: nothing but the token as it was signed is good, and no text breaks the check."""
+"""JWTs byte by byte: nothing but the token as it was signed is good, and no text is an error."""
 
 from __future__ import annotations
 
