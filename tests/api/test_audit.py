@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
+from starlette.responses import JSONResponse
 
 from acl.audit_kinds import Stream
 from acl.audit_verify import verify
 from acl.caller import ApiScope
 from acl.ledger import Ledger
+from retrieval.api.boundary import Boundary
 from retrieval.audit_log import Told, Wanted, read_events
 from retrieval.denials import target_digest
+from retrieval.metrics import Metrics
+from tests.support.installation import caller
 
 if TYPE_CHECKING:
     from conftest import Service
+    from starlette.types import Message, Receive, Scope, Send
 
 NOWHERE = "00000000-0000-0000-0000-000000000000"
 JSON_RPC = {"Accept": "application/json, text/event-stream"}
@@ -135,6 +141,31 @@ def test_a_refusal_that_cannot_be_put_on_record_is_not_given(
         assert reply.headers["Retry-After"] == "1"
     tool = call_tool(service, service.tokens["ann"], "get_evidence", chunk_id=NOWHERE)
     assert "audit_unavailable" in tool.text
+
+
+def test_nothing_of_a_refusal_that_was_replaced_leaves_behind_the_reply(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = Ledger(service.runtime.audit_database, clock=service.runtime.clock)
+    closed.close()
+    monkeypatch.setattr(service.runtime, "ledger", closed)
+    sent: list[Message] = []
+
+    async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"]["caller"] = caller("user:ann", tenant="acme")
+        await JSONResponse({"secret": True}, status_code=403)(scope, receive, send)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "app": service.client.app}
+    anyio.run(Boundary(refuses, metrics=Metrics()), scope, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[0]["status"] == 503
+    assert b"secret" not in sent[1]["body"]
 
 
 # Reading it

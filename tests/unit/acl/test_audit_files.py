@@ -22,6 +22,7 @@ from acl.signing import Signer
 from tests.support.chains import Forgeable, chain_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from acl.audit_verify import Verdict
@@ -96,6 +97,26 @@ def test_any_byte_changed_in_a_file_of_lines_is_found(
     except AuditError:
         return  # it is no export any more
     assert not found.intact
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda line: line.replace(b":", b": ", 1),
+        lambda line: line.removesuffix(b"\n"),
+        lambda line: line.replace(b"{", b'{"seq":9,', 1),
+        lambda line: line.replace(b"query", b"quer\\u0079", 1),
+        lambda line: b"\n" + line,
+    ],
+)
+def test_a_row_that_says_the_same_in_another_spelling_is_not_what_was_written(
+    tmp_path: Path, signer: Signer, other: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    write(as_chain(chain_of(BODIES)), path, Format.JSONL)
+    *before, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join((*before, other(last))))
+    assert verdict(path, signer.jwks()).fault is Fault.UNREADABLE
 
 
 def test_rows_of_a_file_that_were_moved_or_dropped_are_found(
