@@ -119,7 +119,8 @@ def exposure(
         document = session.get(DocumentRow, (tenant, document_id))
         if document is None and not page:
             raise NotFoundError(_ABSENT)
-        current = _Current(session, tenant, document, now=runtime.clock())
+        grants = Grants(session, now=runtime.clock(), max_acls=runtime.settings.max_visible_acls)
+        current = _Current(document, Texts(session, tenant), grants)
         jwks = runtime.signer.jwks()
         exposures = [current.exposure(row, _read(row, jwks), spans[row.receipt_id]) for row in page]
     more = len(receipts) > limit
@@ -134,12 +135,10 @@ def exposure(
 class _Current:
     """A document as it stands now, in one session's snapshot."""
 
-    def __init__(
-        self, session: Session, tenant: str, document: DocumentRow | None, *, now: datetime
-    ) -> None:
+    def __init__(self, document: DocumentRow | None, texts: Texts, grants: Grants) -> None:
         self._document = document
-        self._texts = Texts(session, tenant)
-        self._grants = Grants(session, tenant, now=now)
+        self._texts = texts
+        self._grants = grants
 
     def exposure(
         self, receipt: ReceiptRow, statement: Statement | None, spans: Sequence[ExposureRow]

@@ -7,6 +7,7 @@ was shown under, which is on record, and what stands in that ACL today.
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 
 from acl.caller import Caller, GroupsFrom, Narrowing
@@ -14,7 +15,6 @@ from acl.entries import Effect
 from acl.errors import NotFoundError
 from acl.explain import explain
 from acl.principal import Principal
-from acl.resolve import resolve
 from retrieval.evidence import Model
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from acl.scope import AccessScope
     from ingestion.models import DocumentRow
     from retrieval.receipt_statement import Statement
     from retrieval.records import ReceiptRow
@@ -43,31 +42,36 @@ class Grant(Model):
 
 
 class Grants:
-    """Grants of one tenant as they stand in one session's snapshot."""
+    """Grants of one tenant as they stand in one session's snapshot.
 
-    def __init__(self, session: Session, tenant: str, *, now: datetime) -> None:
+    Args:
+        session: of the tenant.
+        now: the clock, aware UTC.
+        max_acls: beyond which a caller is refused (see :func:`acl.resolve.resolve`).
+    """
+
+    def __init__(self, session: Session, *, now: datetime, max_acls: int) -> None:
         self._session = session
-        self._tenant = tenant
         self._now = now
-        self._scopes: dict[Caller, AccessScope] = {}
-        self._known: dict[tuple[Caller, str], Grant] = {}
+        self._max_acls = max_acls
+        # Few people are shown a document many times: each is explained once.
+        self.grant = cache(self._grant)
 
     def admits(self, caller: Caller, document: DocumentRow) -> bool:
-        """Whether the caller would be shown the document now, wherever it stands now."""
-        if caller not in self._scopes:
-            self._scopes[caller] = resolve(self._session, caller, now=self._now)
-        return self._scopes[caller].permits(document.tenant, document.acl_id, document.source)
+        """Whether the caller would be shown the document now, where it stands now."""
+        return self.grant(caller, document.acl_id, document.source).stands
 
-    def grant(self, caller: Caller, acl_id: str) -> Grant:
-        """How the caller stands to an ACL they were once shown something under."""
-        key = (caller, acl_id)
-        if key not in self._known:
-            self._known[key] = self._explain(caller, acl_id)
-        return self._known[key]
-
-    def _explain(self, caller: Caller, acl_id: str) -> Grant:
+    def _grant(self, caller: Caller, acl_id: str, source: str | None = None) -> Grant:
+        """How the caller stands to an ACL now; to what is of ``source`` in it, if given."""
         try:
-            found = explain(self._session, caller, acl_id, now=self._now)
+            found = explain(
+                self._session,
+                caller,
+                acl_id,
+                now=self._now,
+                source=source,
+                max_acls=self._max_acls,
+            )
         except NotFoundError:
             gone = ["the ACL no longer exists"]
             return Grant(acl_id=acl_id, acl=None, stands=False, ways=[], reasons=gone)
