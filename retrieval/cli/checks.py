@@ -47,9 +47,11 @@ def examine(settings: Settings) -> list[Check]:
     checks = [_mode(settings), _disk(settings), _model(settings)]
     database = Database(settings.catalogue_url)
     try:
-        catalogue = _catalogue(database)
+        catalogue = _schema("catalogue", database)
         checks.append(catalogue)
         if catalogue.passed:
+            if settings.audit_url != settings.catalogue_url:
+                checks.append(_audit(settings))
             checks.append(_index(settings, database))
     finally:
         database.close()
@@ -94,7 +96,22 @@ def _model(settings: Settings) -> Check:
         embedder.close()
 
 
-def _catalogue(database: Database) -> Check:
+def _audit(settings: Settings) -> Check:
+    from acl.orm import Database
+    from retrieval.settings import AUDIT
+
+    own_file = settings.audit_database_url is None
+    if own_file and not (settings.data_dir / AUDIT).exists():
+        return Check("audit", passed=False, detail="is missing", remedy="clearance db upgrade")
+    database = Database(settings.audit_url)
+    try:
+        return _schema("audit", database)
+    finally:
+        database.close()
+
+
+def _schema(name: str, database: Database) -> Check:
+    """Whether a database answers, and is at the schema of this version."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from retrieval import schema
@@ -104,13 +121,13 @@ def _catalogue(database: Database) -> Check:
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or type(error).__name__
         return Check(
-            "catalogue",
+            name,
             passed=False,
             detail=f"does not answer ({cause})",
-            remedy="check CLEARANCE_DATABASE_URL, or restore the catalogue from a backup",
+            remedy=f"check its URL in the settings, or restore the {name} from a backup",
         )
     return Check(
-        "catalogue",
+        name,
         passed=revision == schema.HEAD,
         detail=f"schema {revision or 'missing'}, this version needs {schema.HEAD}",
         remedy="clearance db upgrade",
