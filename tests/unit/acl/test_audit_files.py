@@ -107,6 +107,7 @@ def test_any_byte_changed_in_a_file_of_lines_is_found(
         lambda line: line.replace(b"{", b'{"seq":9,', 1),
         lambda line: line.replace(b"query", b"quer\\u0079", 1),
         lambda line: b"\n" + line,
+        lambda line: line[:-67] + line[-67:].upper(),  # the hash in capitals
     ],
 )
 def test_a_row_that_says_the_same_in_another_spelling_is_not_what_was_written(
