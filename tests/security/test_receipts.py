@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from acl.caller import Narrowing
 from acl.errors import NotFoundError, SignatureError
 from acl.signing import verify
 from ingestion.jobs import SourceConfig, ingest
-from ingestion.models import DocumentRow, SourceRow
+from ingestion.models import DocumentRow, SourceRow, VersionRow
 from retrieval.lookup import get_evidence
 from retrieval.receipt_file import read_file
 from retrieval.receipt_statement import TYP
@@ -192,6 +192,18 @@ def test_a_newer_version_that_still_says_so_does_not(bank: Installation) -> None
     receipt = ask(bank)
     fill(bank, {"rate.txt": Shelved(f"A new preface.\n\n{RATE.text}", "open")})
     assert status(bank, receipt) == "valid"
+
+
+def test_where_the_cited_version_was_erased_the_hash_of_the_passage_decides(
+    bank: Installation,
+) -> None:
+    receipt = ask(bank)
+    fill(bank, {"rate.txt": Shelved(f"{RATE.text}\n\nSee the annex.", "open")})
+    with bank.runtime.database.write(TENANT) as session:
+        session.execute(delete(VersionRow).where(VersionRow.number == 1))
+    assert status(bank, receipt) == "valid"
+    fill(bank, {"rate.txt": RAISED})
+    assert status(bank, receipt) == "superseded"
 
 
 @pytest.fixture
