@@ -46,6 +46,7 @@ PREFIX: Final = "clr_"
 TENANT_DISABLED: Final = "this tenant is disabled"
 DEFAULT_OVERLAP: Final = timedelta(days=1)
 
+_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _FORM = re.compile(r"clr_([0-9a-f]{16})_([A-Za-z0-9_-]{43})", re.ASCII)
 
 
@@ -241,7 +242,9 @@ def authenticate(database: Database, token: str, *, now: datetime) -> Caller:
 
 
 def _row(session: Session, tenant: str, key_id: str) -> ApiKeyRow:
-    row = session.get(ApiKeyRow, (tenant, key_id))
+    # Not every text is one that every engine can look up.
+    known = _ID.fullmatch(key_id) is not None
+    row = session.get(ApiKeyRow, (tenant, key_id)) if known else None
     if row is None:
         raise NotFoundError(f"key {key_id!r} does not exist in this tenant")
     return row

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 256 * 1024
 MAX_SECONDS: Final = 3.0
-"""For the whole exchange. A request that needs a key may wait for it."""
+"""For each step of the exchange, and for the document as a whole: a request may wait for it."""
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _OK: Final = 200

@@ -9,7 +9,7 @@ from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import select
 
 from acl import key_admin
@@ -29,6 +29,15 @@ RuntimeOf = Annotated[Runtime, Depends(runtime_of)]
 Admin = Annotated[Caller, Depends(Authorised(ApiScope.ACL_ADMIN))]
 KeyId = Annotated[str, Path(max_length=64, description="The key's id, as listed.")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("give printable characters alone")
+    return text
+
+
+Label = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
 
 
 class _Strict(BaseModel):
@@ -73,9 +82,7 @@ class KeyRequest(_Strict):
         description="What it may be used for: at most what the token you send may be used for.",
     )
     narrowing: NarrowingBody | None = None
-    label: Annotated[str, StringConstraints(max_length=200)] = Field(
-        default="", description="A note to recognise it by."
-    )
+    label: Label = Field(default="", description="A note to recognise it by, printable.")
     expires_at: AwareDatetime | None = Field(
         default=None, description="From then on it is refused; null for never."
     )
@@ -160,7 +167,9 @@ def list_keys(
     caller: Admin,
     runtime: RuntimeOf,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 100,
-    after: Annotated[str, Query(max_length=64, description="The last page's `next`.")] = "",
+    after: Annotated[
+        str, Query(pattern=r"^[0-9a-f]{0,16}$", description="The last page's `next`.")
+    ] = "",
 ) -> KeyPage:
     """The keys of the caller's tenant, revoked and expired ones too."""
     now = runtime.clock()

@@ -166,7 +166,7 @@ def test_another_tenant_s_key_is_absent(service: Service, admin: Admin) -> None:
     for method, path, body in (("DELETE", "", None), ("POST", "/rotate", {})):
         replies = [
             admin.call(method, f"/{key_id}{path}", body, headers={"X-Request-ID": "same"})
-            for key_id in (theirs["key_id"], "0" * 16, "nonsense")
+            for key_id in (theirs["key_id"], "0" * 16, "nonsense", "%00", "0" * 15 + "%00")
         ]
         assert {reply.status_code for reply in replies} == {404}
         assert len({reply.content for reply in replies}) == 1
@@ -189,6 +189,9 @@ def test_another_tenant_s_key_is_absent(service: Service, admin: Admin) -> None:
         ({"subject": "user:ann", "narrowing": {"sources": "x"}}, "invalid_request"),
         ({"subject": "user:ann", "narrowing": {"purpose": "no purpose"}}, "invalid_acl"),
         ({"subject": "user:ann", "label": "x" * 201}, "invalid_request"),
+        ({"subject": "user:ann", "label": "a\x00b"}, "invalid_request"),
+        ({"subject": "user:a\x00b"}, "invalid_principal"),
+        ({"subject": "user:ann", "narrowing": {"acls": ["a\x00b"]}}, "invalid_acl"),
         ({"subject": "user:ann", "expires_at": "2001-01-01T00:00:00Z"}, "invalid_request"),
         ({"subject": "user:ann", "expires_at": "2999-01-01T00:00:00"}, "invalid_request"),
     ],
@@ -208,6 +211,8 @@ def test_a_malformed_key_is_refused_and_none_is_made(
         ({"tenant": "globex"}, "query.tenant"),
         ({"limit": 0}, "query.limit"),
         ({"limit": "many"}, "query.limit"),
+        ({"after": "\x00"}, "query.after"),
+        ({"after": "nonsense"}, "query.after"),
         ([("limit", 1), ("limit", 2)], "query.limit"),
     ],
 )
