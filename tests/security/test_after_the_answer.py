@@ -12,7 +12,8 @@ from sqlalchemy import delete, select
 from acl.caller import GroupsFrom
 from acl.errors import NotFoundError
 from acl.principal import Principal
-from ingestion.models import OccurrenceRow, VersionRow
+from ingestion.jobs import SourceConfig, ingest
+from ingestion.models import OccurrenceRow, OnStale, VersionRow
 from ingestion.prepare import pack, unpack
 from retrieval.exposure import exposure
 from retrieval.feedback import FeedbackRequest, give_feedback
@@ -241,6 +242,21 @@ def test_a_quote_is_checked_only_against_what_may_be_seen_now(bank: Installation
     bank.leave("group:staff", "user:ann")
     assert check(bank, ANN, chunk_id=chunk) == absent
     assert check(bank, ANN, receipt_id=receipt.jti, evidence="e1") == absent
+
+
+def test_what_a_source_no_longer_serves_cannot_be_quoted_from(world: Installation) -> None:
+    world.know("user:ann")
+    world.join("group:staff", "user:ann")
+    ingest(
+        world.runtime.ingest_context(),
+        ListedSource("wiki", SPECS, {"rate.md": RATE}),
+        tenant=TENANT,
+        config=SourceConfig("memory", {}, max_age_seconds=3600, on_stale=OnStale.EXCLUDE),
+    )
+    chunk = ask(world).citations[0].chunk_id
+    assert '"quoted"' in check(world, ANN, chunk_id=chunk)
+    world.clock.advance(2 * HOUR)
+    assert '"unavailable"' in check(world, ANN, chunk_id=chunk)
 
 
 @dataclass
