@@ -159,7 +159,7 @@ class Administration:
             EventKind.ACL_PUT,
             wanted != before,
             acl=state.name,
-            **_told(change.lines() if wanted != before else ()),
+            **told(change.lines() if wanted != before else ()),
         )
         return acl_state(self.session, self._tenant, state.name), wanted != before
 
@@ -205,8 +205,8 @@ class Administration:
     def apply(self, policy: Policy) -> Plan:
         """Make groups and ACLs as a policy file says."""
         made = apply_policy(self.session, self._tenant, policy, secret=self._secret, now=self._now)
-        lines = _told(lines_of(made.changes))
-        self._record(EventKind.ACL_APPLY, not made.empty, file=policy.file, **lines)
+        changes = told(lines_of(made.changes))
+        self._record(EventKind.ACL_APPLY, not made.empty, file=policy.file, **changes)
         return made
 
     def sync(self, name: str, listing: Listing, *, confirm_removals: bool) -> SyncReport:
@@ -227,7 +227,7 @@ class Administration:
             counts=dict(report.counts),
             held={kind.value: count for kind, count in report.held.items()},
             confirmed=confirm_removals,
-            **_told(lines_of(report.plan.changes)),
+            **told(lines_of(report.plan.changes)),
         )
         return report
 
@@ -248,8 +248,8 @@ class Administration:
         )
 
 
-def _told(lines: Iterable[str]) -> Mapping[str, object]:
+def told(lines: Iterable[str]) -> Mapping[str, object]:
     """Changes as the audit tells them: the first of them, how many, and the digest of all."""
-    told = list(lines)
-    digest = hashlib.sha256("\n".join(told).encode()).hexdigest()
-    return {"changes": told[:MAX_AUDITED_LINES], "count": len(told), "sha256": digest}
+    every = list(lines)
+    digest = hashlib.sha256("\n".join(every).encode()).hexdigest()
+    return {"changes": every[:MAX_AUDITED_LINES], "count": len(every), "sha256": digest}

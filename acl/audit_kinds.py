@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     ACL_GRANT = "acl.grant"
     ACL_REVOKE = "acl.revoke"
     ACL_APPLY = "acl.apply"
+    ACL_SYNC = "acl.sync"
     MEMBER_ADD = "member.add"
     MEMBER_REMOVE = "member.remove"
     PRINCIPAL_ENABLE = "principal.enable"

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from acl.acls import put_acls
+from acl.administration import told
+from acl.audit import EventKind, administered
+from acl.changes import DropAcl, PutAcl, lines_of
 from acl.directory import bump_acl_version
 from acl.entries import AclEntry, Effect
 from acl.models import AclRow
 from acl.principal import Principal
-from acl.state import AclState
+from acl.state import AclState, acl_states
 from ingestion.documents import SourceFailure
 from ingestion.models import ChunkRow, DocumentRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -30,18 +33,21 @@ if TYPE_CHECKING:
 def store_acls(
     session: Session,
     tenant: str,
-    specs: Iterable[AclSpec],
+    specs: Sequence[AclSpec],
     *,
     secret: bytes,
     source: str,
     now: datetime,
 ) -> dict[str, str]:
     """Create or update the source's ACLs, parents first. Returns ids by name."""
+    before = acl_states(session, tenant, [spec.name for spec in specs])
     states = [
         AclState(
             spec.name,
             spec.parent,
             spec.inherit,
+            # Set by administrators; a source does not speak of them.
+            purposes=before[spec.name].purposes if spec.name in before else frozenset(),
             entries=frozenset(
                 AclEntry(Effect(entry.effect), Principal.parse(entry.principal), entry.expires_at)
                 for entry in spec.entries
@@ -50,27 +56,45 @@ def store_acls(
         )
         for spec in specs
     ]
-    # Purposes are set by administrators; a source does not speak of them.
-    stored = put_acls(session, tenant, states, secret=secret, now=now, keep_purposes=True)
+    stored = put_acls(session, tenant, states, secret=secret, now=now)
+    changed = [state for state in states if stored[state.name][1]]
+    _tell(session, tenant, source, [PutAcl(s, before.get(s.name)) for s in changed], now=now)
     return {name: acl_id for name, (acl_id, _) in stored.items()}
 
 
-def drop_unused_acls(session: Session, tenant: str, source: str, keep: Iterable[str]) -> int:
+def _tell(
+    session: Session,
+    tenant: str,
+    source: str,
+    changes: Sequence[PutAcl | DropAcl],
+    *,
+    now: datetime,
+) -> None:
+    """Audit what a source's word has changed: it changes who sees what as an administrator does."""
+    if changes:
+        body = {"source": source, **told(lines_of(changes))}
+        administered(session, tenant, f"source:{source}", EventKind.ACL_SYNC, body, now=now)
+
+
+def drop_unused_acls(
+    session: Session, tenant: str, source: str, keep: Iterable[str], *, now: datetime
+) -> int:
     """Remove ACLs this source no longer states, once nothing is stored under them."""
     kept = set(keep)
     rows = session.scalars(
         select(AclRow).where(AclRow.tenant == tenant, AclRow.managed_by == source)
     ).all()
     parents = set(session.scalars(select(AclRow.parent_id).where(AclRow.tenant == tenant)))
-    dropped = 0
+    dropped = []
     for row in rows:
         if row.id not in kept and row.id not in parents and not _in_use(session, tenant, row.id):
             session.delete(row)
-            dropped += 1
+            dropped.append(DropAcl(row.name))
     if dropped:
         session.flush()
         bump_acl_version(session, tenant)
-    return dropped
+        _tell(session, tenant, source, dropped, now=now)
+    return len(dropped)
 
 
 def stamp(item: SourceItem, acl_ids: Mapping[str, str]) -> str | SourceFailure:

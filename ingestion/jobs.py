@@ -159,7 +159,7 @@ def _run(
         work.delete([held[name].document_id for name in missing])
     if not report.dry_run:
         with exclusive(context.lock_path), context.database.write(tenant) as session:
-            drop_unused_acls(session, tenant, source.name, acl_ids.values())
+            drop_unused_acls(session, tenant, source.name, acl_ids.values(), now=context.clock())
         _settle(context, report)
     return report.finish(context.clock())
 

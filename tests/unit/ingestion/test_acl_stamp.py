@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
 
+from acl.audit_models import AuditRow
 from acl.errors import InvalidPrincipalError, NotFoundError
 from acl.models import AclEntryRow, AclRow, PrincipalRow
 from ingestion.acl_stamp import drop_unused_acls, stamp, store_acls
@@ -33,7 +35,14 @@ def store(world: Installation, specs: Sequence[AclSpec], source: str = "wiki") -
 
 def drop(world: Installation, source: str, *keep: str) -> int:
     with world.change() as session:
-        return drop_unused_acls(session, TENANT, source, keep)
+        return drop_unused_acls(session, TENANT, source, keep, now=world.clock())
+
+
+def told(world: Installation) -> list[tuple[str, list[str]]]:
+    with world.runtime.database.read(TENANT) as session:
+        rows = session.scalars(select(AuditRow).order_by(AuditRow.seq)).all()
+    bodies = [json.loads(row.body) for row in rows if row.kind == "acl.sync"]
+    return [(body["actor"], body["changes"]) for body in bodies]
 
 
 def names(world: Installation) -> set[str]:
@@ -104,3 +113,17 @@ def test_an_item_gets_the_id_of_its_acl_and_nothing_else_ever(world: Installatio
         assert isinstance(refused, SourceFailure)
         assert (refused.external_id, refused.code) == ("a.md", "acl_missing")
         assert ".acl.yaml" in refused.message
+
+
+def test_what_a_source_changes_is_audited_once_and_by_its_name(world: Installation) -> None:
+    store(world, FAMILY[:1])
+    store(world, FAMILY[:1])
+    assert told(world) == [
+        ("source:wiki", ["create ACL root", "allow group:staff on root"]),
+    ]
+    store(world, (acl("root", allow("group:all")),))
+    drop(world, "wiki")
+    assert told(world)[1:] == [
+        ("source:wiki", ["no allow of group:staff on root", "allow group:all on root"]),
+        ("source:wiki", ["remove ACL root"]),
+    ]
