@@ -67,7 +67,8 @@ class Policy:
     def refuse(self, name: str, message: str, *, key: str = "") -> PolicyFileError:
         """The error about one ACL of the file, to be raised."""
         line = (self.lines or {}).get(name)
-        return PolicyFileError(message, file=self.file, line=line, field=join(acl_field(name), key))
+        field = join(acl_field(name), key) if key else acl_field(name)
+        return PolicyFileError(message, file=self.file, line=line, field=field)
 
 
 def acl_field(name: str) -> str:
