@@ -239,6 +239,9 @@ def test_a_quote_is_checked_only_against_what_may_be_seen_now(bank: Installation
     assert '"quoted"' in check(bank, ANN, chunk_id=chunk)
     absent = check(bank, ANN, chunk_id="00000000-0000-4000-8000-000000000000")
     assert check(bank, caller("user:bob"), chunk_id=chunk) == absent
+    for malformed in ("\0", "no uuid"):
+        assert check(bank, ANN, chunk_id=malformed) == absent
+        assert check(bank, ANN, receipt_id=malformed, evidence="e1") == absent
     bank.leave("group:staff", "user:ann")
     assert check(bank, ANN, chunk_id=chunk) == absent
     assert check(bank, ANN, receipt_id=receipt.jti, evidence="e1") == absent
@@ -304,6 +307,12 @@ def test_a_withheld_piece_is_unavailable_to_quotes(blank_catalogue: Blank, tmp_p
         assert json.loads(check(world, ANN, chunk_id=chunk))["claims"][0]["citations"] == [
             {"result": "unavailable", "start": None, "end": None}
         ]
+
+
+def test_an_opinion_of_what_is_no_id_of_ours_is_of_nothing(bank: Installation) -> None:
+    for target in ({"receipt_id": "\0"}, {"chunk_id": "\0"}, {"chunk_id": "no uuid"}):
+        with pytest.raises(NotFoundError):
+            give_feedback(bank.runtime, ANN, FeedbackRequest(**target, useful=True), request_id="r")
 
 
 def test_an_opinion_replaces_the_one_before(bank: Installation) -> None:
