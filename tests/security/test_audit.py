@@ -11,67 +11,38 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from acl.audit import Event, EventKind, administered, append
 from acl.audit_kinds import Stream
-from acl.audit_verify import Fault, Verdict, verify
+from acl.audit_verify import Fault
 from acl.caller import ApiScope
-from acl.errors import AuditError, BrokenChainError, InvalidTokenError, NotFoundError
+from acl.errors import AuditError, InvalidTokenError, NotFoundError
 from acl.keys import create_key, revoke_key
 from acl.ledger import Ledger
 from acl.models import PrincipalRow
 from acl.orm import Database, utc_now
 from acl.principal import Principal
 from retrieval import audit_upkeep as upkeep
-from retrieval.audit_log import Told, Wanted, read_events
-from retrieval.exposure import exposure
 from retrieval.lookup import get_evidence
+from tests.support.audit import (
+    ANN,
+    BOB,
+    DENIED,
+    QUESTION,
+    audited_bank,
+    events,
+    recorded,
+    tamper,
+    verdict,
+)
 from tests.support.clock import HOUR
 from tests.support.installation import TENANT, Installation, caller
-from tests.support.source import ListedSource, Shelved, acl, allow
-
-ANN = caller("user:ann")
-BOB = caller("user:bob")
-QUESTION = "What is the travel allowance abroad?"
-TEXT = "The travel allowance abroad is 55 euros a day."
-DENIED = Event(EventKind.DENIAL, {"subject": "user:ann"})
 
 
 @pytest.fixture
 def bank(world: Installation) -> Installation:
     """A bank in which Ann may read one document, and Bob nothing."""
-    world.know("user:ann", "user:bob")
-    shelf = {"rate.txt": Shelved(TEXT, "open")}
-    world.ingest(ListedSource("wiki", (acl("open", allow("user:ann")),), shelf))
-    return world
-
-
-def events(world: Installation, stream: Stream = Stream.ACCESS, tenant: str = TENANT) -> list[Told]:
-    """What is on record, oldest first."""
-    told, more = read_events(world.runtime, tenant, Wanted(stream, limit=1_000))
-    assert not more
-    return told[::-1]
-
-
-def verdict(
-    world: Installation, *checkpoints: str, stream: Stream = Stream.ACCESS, tenant: str = TENANT
-) -> Verdict:
-    jwks = world.runtime.signer.jwks()
-    with world.runtime.audit_home(stream).read(tenant) as session:
-        return verify(session, tenant, stream, jwks=jwks, checkpoints=checkpoints)
-
-
-def tamper(world: Installation, statement: str, **values: Any) -> None:
-    """What somebody with the database's password can do."""
-    with world.runtime.audit_database.writer.begin() as connection:
-        connection.execute(text(statement), {"tenant": TENANT, "stream": "access", **values})
-
-
-def recorded(world: Installation, count: int, tenant: str = TENANT) -> None:
-    for number in range(count):
-        event = Event(EventKind.DENIAL, {"subject": "user:ann", "n": number})
-        world.runtime.ledger.record(tenant, event)
+    return audited_bank(world)
 
 
 # Nothing leaves without a row
@@ -345,91 +316,3 @@ def test_a_tenant_reads_its_own_audit_alone(world: Installation) -> None:
     tamper(world, "DELETE FROM audit_log WHERE tenant = 'shop' AND seq = 2")
     assert verdict(world).intact
     assert verdict(world, tenant="shop").fault is Fault.REMOVED
-
-
-# Retention
-
-
-def old_and_new(bank: Installation) -> None:
-    """Three rows before the cut, an answer among them, and an answer after it."""
-    bank.ask(ANN, QUESTION)
-    recorded(bank, 2)
-    bank.clock.advance(2 * HOUR)
-    bank.ask(ANN, QUESTION)
-
-
-def prune(bank: Installation, *checkpoints: str) -> int:
-    before = bank.clock() - HOUR
-    planned = upkeep.plan_prune(
-        bank.runtime, TENANT, Stream.ACCESS, before=before, checkpoints=checkpoints
-    )
-    return 0 if planned is None else upkeep.prune(bank.runtime, planned, actor="cli:root")
-
-
-def test_what_is_kept_after_retention_still_verifies(bank: Installation) -> None:
-    old_and_new(bank)
-    assert prune(bank) == 3
-    found = verdict(bank)
-    assert (found.intact, found.kept_from, found.rows) == (True, 4, 2)
-    told = events(bank)[-1]
-    assert (told.kind, told.body["actor"], told.body["removed_to"]) == (
-        "audit.retention",
-        "cli:root",
-        3,
-    )
-    recorded(bank, 2)
-    bank.clock.advance(2 * HOUR)
-    assert prune(bank) == 4
-    assert prune(bank) == 0
-    assert (verdict(bank).intact, verdict(bank).rows) == (True, 1)
-
-
-def test_retention_takes_the_receipts_of_that_time_along(bank: Installation) -> None:
-    old_and_new(bank)
-    document = bank.ask(ANN, QUESTION).evidence[0].citation.document_id
-
-    def shown() -> list[str]:
-        found = exposure(bank.runtime, TENANT, document, request_id="r", limit=10).exposures
-        return [one.receipt_id for one in found]
-
-    before = shown()
-    prune(bank)
-    assert shown() == before[:-1]
-
-
-def test_a_beginning_removed_without_retention_is_found(bank: Installation) -> None:
-    old_and_new(bank)
-    upkeep.checkpoint(bank.runtime, TENANT, Stream.ACCESS)
-    tamper(bank, "DELETE FROM audit_log WHERE seq < 4")
-    tamper(bank, "UPDATE audit_head SET kept_from = 5")
-    assert verdict(bank).fault is Fault.HEAD_MISMATCH
-    tamper(bank, "DELETE FROM audit_log WHERE seq = 4")
-    assert verdict(bank).fault is Fault.REMOVED
-
-
-def test_nothing_is_removed_from_a_chain_that_was_tampered_with(bank: Installation) -> None:
-    old_and_new(bank)
-    kept = upkeep.checkpoint(bank.runtime, TENANT, Stream.ACCESS)
-    assert kept is not None
-    tamper(bank, "UPDATE audit_log SET body = '{}' WHERE seq = 2")
-    with pytest.raises(BrokenChainError, match="row 2"):
-        prune(bank)
-    tamper(bank, "DELETE FROM audit_log")
-    tamper(bank, "DELETE FROM audit_head")
-    tamper(bank, "DELETE FROM audit_checkpoint")
-    recorded(bank, 1)
-    bank.clock.advance(2 * HOUR)
-    with pytest.raises(BrokenChainError):
-        prune(bank, kept)
-    assert verdict(bank).rows == 1
-
-
-def test_a_chain_that_changed_since_it_was_looked_at_is_not_cut(bank: Installation) -> None:
-    old_and_new(bank)
-    before = bank.clock() - HOUR
-    planned = upkeep.plan_prune(bank.runtime, TENANT, Stream.ACCESS, before=before)
-    assert planned is not None
-    assert prune(bank) == 3
-    with pytest.raises(BrokenChainError, match="meanwhile"):
-        upkeep.prune(bank.runtime, planned, actor="cli:root")
-    assert verdict(bank).intact
