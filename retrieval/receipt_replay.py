@@ -57,8 +57,12 @@ class Change(StrEnum):
     SANITISER_CHANGED = "sanitiser_changed"
 
 
-TAMPERED: Final = frozenset({Change.SOURCE_DIFFERS, Change.TEXT_DIFFERS, Change.SERVED_DIFFERS})
-"""What no ordinary change explains: versions are never changed in place."""
+TAMPERED: Final = frozenset({Change.SOURCE_DIFFERS, Change.TEXT_DIFFERS})
+"""What no ordinary change explains: versions are never changed in place.
+
+That the same passage would be served otherwise has an honest cause beside a newer sanitiser: what
+was served may have been indexed by an older one than the receipt names.
+"""
 
 
 class ReplayedCitation(Model):

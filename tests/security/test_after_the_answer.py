@@ -13,7 +13,7 @@ from acl.caller import GroupsFrom
 from acl.errors import NotFoundError
 from acl.principal import Principal
 from ingestion.jobs import SourceConfig, ingest
-from ingestion.models import OccurrenceRow, OnStale, VersionRow
+from ingestion.models import ChunkRow, OccurrenceRow, OnStale, VersionRow
 from ingestion.prepare import pack, unpack
 from retrieval.exposure import exposure
 from retrieval.feedback import FeedbackRequest, give_feedback
@@ -144,6 +144,26 @@ def test_a_stored_text_that_was_tampered_with_is_found(bank: Installation) -> No
     piece = made_again(bank, receipt)
     assert (piece.outcome, piece.text) == (Outcome.CHANGED, None)
     assert {Change.TEXT_DIFFERS, Change.SERVED_DIFFERS} <= set(piece.changes)
+
+
+def test_a_stored_version_of_other_bytes_is_found(bank: Installation) -> None:
+    receipt = ask(bank)
+    with bank.runtime.database.write(TENANT) as session:
+        session.scalars(select(VersionRow)).one().source_sha256 = "0" * 64
+    assert made_again(bank, receipt).changes == [Change.SOURCE_DIFFERS]
+
+
+def test_what_an_older_sanitiser_had_indexed_is_made_again_while_it_is_there(
+    bank: Installation,
+) -> None:
+    with bank.runtime.database.write(TENANT) as session:
+        session.scalars(select(ChunkRow)).one().text = "As an older sanitiser left it."
+    receipt = ask(bank)
+    assert made_again(bank, receipt).text == "As an older sanitiser left it."
+    fill(bank, rate=RAISED)
+    piece = made_again(bank, receipt)
+    assert (piece.outcome, piece.text) == (Outcome.CHANGED, None)
+    assert piece.changes == [Change.NEWER_VERSION, Change.SERVED_DIFFERS]
 
 
 def test_another_sanitiser_is_named_as_the_reason_and_is_no_offence(bank: Installation) -> None:
