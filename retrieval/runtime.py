@@ -9,8 +9,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-import structlog
-
 from acl.audit_checkpoints import CHECKPOINT_EVERY, every
 from acl.audit_models import Stream
 from acl.authenticate import Authenticator
@@ -46,8 +44,6 @@ if TYPE_CHECKING:
     from retrieval.settings import Settings
 
     OnMessage = Callable[[str], None]
-
-_log = structlog.get_logger(__name__)
 
 
 class Runtime:
@@ -209,7 +205,7 @@ class Runtime:
         except RefusedTokenError as error:
             # Whoever sent it reads one message for all; the operator can tell them apart.
             measure.current().token_refused(fault=error.fault)
-            _log.info("token_refused", fault=error.fault)
+            _log_refusal(error.fault)
             self._on_record(error.caller, code=error.code, fault=error.fault)
             raise
         except TenantDisabledError as error:
@@ -266,3 +262,9 @@ def _opened(url: str, file: Path) -> Database:
     database = Database(url)
     upgrade(database)
     return database
+
+
+def _log_refusal(fault: str) -> None:
+    import structlog  # noqa: PLC0415 - a cold command that is refused nothing need not load it
+
+    structlog.get_logger(__name__).info("token_refused", fault=fault)
