@@ -1,0 +1,1 @@
+"""A membership-inference attacker over HTTP: which of two services holds a forbidden document?"""
