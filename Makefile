@@ -17,7 +17,7 @@ INPUTS  := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench mutants notebooks docs serve lock clean
+.PHONY: help setup demo test check format bench mutants attack notebooks docs serve lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,8 +44,12 @@ format: $(STAMPS)/dev ## Format the code and apply the safe fixes
 bench: $(STAMPS)/model $(STAMPS)/bench ## Measure against a common alternative, in one run
 	$(BIN)/python -m tests.benchmarks
 
-mutants: $(STAMPS)/model ## Break each guard in turn and see that a test notices
+mutants: $(STAMPS)/model ## Break each guard, and mutate the security core, and see that a test notices
 	$(BIN)/python -m tests.security.mutants
+	$(BIN)/python -m tests.mutation
+
+attack: $(STAMPS)/model ## Let an attacker guess which of two services holds forbidden documents
+	$(BIN)/python -m tests.security.attacker
 
 notebooks: $(STAMPS)/model ## Run the notebooks and keep their outputs
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # The builders under ``tests.support`` are imported by name, from wherever pytest was started.
 _ROOT = str(Path(__file__).resolve().parent.parent)
@@ -35,6 +35,16 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# For mutants: the same examples each time, and none made smaller, since the first failure will do.
+settings.register_profile(
+    "mutants",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
@@ -57,6 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def sqlite_catalogue(tmp_path_factory: pytest.TempPathFactory) -> SqliteBlank:
     """An empty catalogue at the current schema with a known secret."""
+    if made := os.environ.get("CLEARANCE_TEST_BLANK"):  # by whoever runs us many times over
+        return SqliteBlank(Path(made))
     return SqliteBlank.make(tmp_path_factory.mktemp("blank") / "catalogue.sqlite")
 
 
