@@ -187,7 +187,9 @@ class Database:
             self.reader = _sqlite_engine(url, writable=False)
             self.writer = _sqlite_engine(url, writable=True)
         else:
-            self.writer = create_engine(url, pool_pre_ping=True)
+            # Statements are short: compiling one would take longer than running it.
+            no_compiler = {"options": "-c jit=off"}
+            self.writer = create_engine(url, pool_pre_ping=True, connect_args=no_compiler)
             self.reader = self.writer.execution_options(
                 postgresql_readonly=True, isolation_level="REPEATABLE READ"
             )

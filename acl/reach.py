@@ -188,8 +188,12 @@ def _statement(shape: _Shape) -> CompoundSelect[Any, Any, Any]:
     child = aliased(AclRow)
     spread = spread.union(
         select(child.id, spread.c.effect, spread.c.because)
-        .select_from(onwards(spread, child, child.parent_id == spread.c.acl_id))
-        .where(child.tenant == _TENANT, child.inherit)
+        .select_from(
+            onwards(
+                spread, child, and_(child.tenant == _TENANT, child.parent_id == spread.c.acl_id)
+            )
+        )
+        .where(child.inherit)
     )
     reached = (
         select(
@@ -216,11 +220,11 @@ def _named(shape: _Shape) -> CTE:
     who = _with_everyone(closure)
     unexpired = or_(AclEntryRow.expires_at.is_(None), AclEntryRow.expires_at > _NOW)
     columns = (AclEntryRow.acl_id, AclEntryRow.effect, AclEntryRow.expires_at)
+    of_them = and_(AclEntryRow.tenant == _TENANT, AclEntryRow.principal == who.c.principal)
     by_directory = (
         select(*columns)
-        .select_from(onwards(who, AclEntryRow, AclEntryRow.principal == who.c.principal))
+        .select_from(onwards(who, AclEntryRow, of_them))
         .where(
-            AclEntryRow.tenant == _TENANT,
             unexpired,
             or_(AclEntryRow.effect == "deny", who.c.live),
         )
@@ -256,14 +260,13 @@ def _closure(shape: _Shape) -> CTE:
     closure = start.cte("closure", recursive=True)
     group = aliased(PrincipalRow)
     live = type_coerce(and_(closure.c.live, group.enabled), Boolean).label("live")
+    of_it = and_(MembershipRow.tenant == _TENANT, MembershipRow.member == closure.c.principal)
     upwards = onwards(
-        onwards(closure, MembershipRow, MembershipRow.member == closure.c.principal),
+        onwards(closure, MembershipRow, of_it),
         group,
         and_(group.tenant == MembershipRow.tenant, group.principal == MembershipRow.grp),
     )
-    step = (
-        select(MembershipRow.grp, live).select_from(upwards).where(MembershipRow.tenant == _TENANT)
-    )
+    step = select(MembershipRow.grp, live).select_from(upwards)
     if not shape.directory:
         step = step.where(closure.c.principal != _ASKING)
     # UNION, not UNION ALL: a pair already reached is not expanded again, so cycles end.

@@ -80,7 +80,9 @@ def test_an_empty_scope_cannot_be_cleared() -> None:
         (_TENANT, AnyOf("acl", ())),
         (AnyOf("tenant", ()), _ACL),
         (AnyOf("tenant", ("bank", "rival")), _ACL),
-        (_TENANT, _ACL, AnyOf("source", ("wiki",))),
+        (_TENANT, _ACL, AnyOf("source", ())),
+        (_TENANT, _ACL, AnyOf("language", ("en",))),
+        (_TENANT, _ACL, AnyOf("source", ("wiki",)), AnyOf("language", ("en",))),
     ],
 )
 def test_a_corpus_other_than_one_tenant_and_some_acls_is_refused(corpus: tuple[AnyOf, ...]) -> None:
