@@ -18,6 +18,7 @@ ORM = "acl/orm.py"
 EDGE = "ingestion/index/edge.py"
 SCORING = "ingestion/index/scoring.py"
 CATALOG = "ingestion/catalog.py"
+STANDING = "retrieval/standing.py"
 PIPELINE = "retrieval/pipeline.py"
 LOOKUP = "retrieval/lookup.py"
 
@@ -104,7 +105,7 @@ CATALOGUE: Final = (
         "the predicate of the source list",
         "counts tell how many hidden documents a source holds",
         CATALOG,
-        "            visible(scope, DocumentRow.tenant, DocumentRow.acl_id),\n",
+        "            visible(scope, DocumentRow.tenant, DocumentRow.acl_id, DocumentRow.source),\n",
         "",
         WORLDS,
     ),
@@ -141,14 +142,6 @@ CATALOGUE: Final = (
         'return keyed_id(secret, "chunk", tenant, ',
         WORLDS,
     ),
-    Mutant(
-        "empty ACLs leave no trace in the view",
-        "the digest tells of ACLs that guard nothing the caller could see",
-        "acl/view.py",
-        "AclRow.id.in_(ids), AclRow.live_chunks > 0",
-        "AclRow.id.in_(ids)",
-        CACHE,
-    ),
 )
 
 ANSWER: Final = (
@@ -172,39 +165,39 @@ ANSWER: Final = (
         "the confirmation before the answer leaves",
         "what was revoked during a slow search is served all the same",
         PIPELINE,
-        "        standing = _still(runtime, caller, snapshot)\n",
+        "        standing = still(runtime, caller, before)\n",
         "        standing = Standing.HOLDS\n",
         RACES,
     ),
     Mutant(
         "the confirmation looks at the view alone",
         "a busy administrator of hidden ACLs shows in everybody's answers",
-        PIPELINE,
-        "    if not same_generation or now.scope.acl_ids != before.scope.acl_ids:\n",
-        "    if not same_generation or now.scope != before.scope:\n",
+        STANDING,
+        "    return (now.acl_ids, now.closed) == (before.acl_ids, before.closed)",
+        "    return now == before",
         RACES,
     ),
     Mutant(
         "the confirmation of the content",
         "what was deleted after it was read is served all the same",
-        PIPELINE,
-        "    same_content = now.view.digest == before.view.digest\n",
+        STANDING,
+        "    same_content = now.view.digest == before.resolved.view.digest\n",
         "    same_content = True\n",
         RACES,
     ),
     Mutant(
         "the confirmation of the generation",
         "a rebuild makes an answer say that there is nothing",
-        PIPELINE,
-        "    if not same_generation or now.scope.acl_ids",
-        "    if now.scope.acl_ids",
+        STANDING,
+        "    if not same_generation or not _same_rights",
+        "    if not _same_rights",
         RACES,
     ),
     Mutant(
         "nothing visible, nothing asked",
         "the index's state and speed show to somebody who sees nothing",
         PIPELINE,
-        "if generation is None or scope.empty or snapshot.resolved.view.live_chunks == 0:",
+        "if generation is None or scope.empty or view.occurrences == 0:",
         "if generation is None:",
         (*DENY, "-k", "index_is_not_asked"),
     ),
@@ -212,7 +205,7 @@ ANSWER: Final = (
         "chunks in flight are left out",
         "a half-written chunk moves scores and takes places",
         PIPELINE,
-        "exclude=snapshot.excluded,",
+        "exclude=before.excluded,",
         "",
         RECHECK,
     ),
@@ -228,8 +221,10 @@ ANSWER: Final = (
         "absent and forbidden are one reply",
         "whoever holds an id learns that it exists",
         LOOKUP,
-        "if generation is None or scope.empty:\n            raise NotFoundError(_ABSENT)",
-        'if generation is None or scope.empty:\n            raise NotFoundError("you see nothing")',
+        "    if generation is None or scope.empty or not well_formed(chunk_id):\n"
+        "        raise NotFoundError(_ABSENT)",
+        "    if generation is None or scope.empty or not well_formed(chunk_id):\n"
+        '        raise NotFoundError("you see nothing")',
         ("tests/security/test_sameness.py",),
     ),
 )
