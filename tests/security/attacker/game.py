@@ -105,10 +105,11 @@ def play(documents: int, *, seed: int, repeat: int = 1) -> Iterator[Trial]:
             service.ask(f"warm-{warm}", "POST", "/v1/retrieve", {"query": "euro"})
         for number in range(documents):
             holder = 0 if number in set(first) else 1
-            for probe, (method, path, body) in probes(number, ids[forbidden(number)]).items():
+            asked = probes(number, ids[forbidden(number)])
+            for place, (probe, (method, path, body)) in enumerate(asked.items()):
                 for turn in range(repeat):
                     order = dice.sample((0, 1), 2)
-                    request = f"{number}-{probe}-{turn}"
+                    request = f"r{number}-{place}-{turn}"
                     got = {s: services[s].ask(request, method, path, body) for s in order}
                     yield Trial(
                         number,
