@@ -7,6 +7,7 @@ after the catalogue was read.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,6 +112,26 @@ def test_a_revocation_after_the_catalogue_was_read_is_obeyed(
 ) -> None:
     after_the_catalogue_was_read(staffed, in_a_transaction(staffed, revocation))
     assert staffed.texts(ANN) == []
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["during the search", "after the catalogue"])
+def test_a_membership_that_ends_six_levels_up_is_felt_at_once(
+    world: Installation, host: WatchedHost, *, late: bool
+) -> None:
+    tower = [f"group:level-{level}" for level in range(7)]
+    world.join(tower[0], "user:ann")
+    for below, above in pairwise(tower):
+        world.join(above, below)
+    specs = [acl("a", allow(tower[-1]))]
+    world.ingest(ListedSource("wiki", specs, {"travel.txt": Shelved(TEXT, "a")}))
+    assert world.texts(ANN) == [TEXT]
+    top, member = Principal.parse(tower[-1]), Principal.parse(tower[-2])
+    act = in_a_transaction(world, lambda s: remove_member(s, TENANT, top, member))
+    if late:
+        after_the_catalogue_was_read(world, act)
+    else:
+        during_search(host, act)
+    assert world.texts(ANN) == []
 
 
 def test_a_tenant_disabled_during_the_search_gets_an_error(
