@@ -274,10 +274,10 @@ def _principals(session: Session, tenant: str, names: Sequence[str]) -> list[Pri
         rows += [(row.principal, row.enabled, row.managed_by) for row in found]
         edges = session.execute(
             select(MembershipRow.member, MembershipRow.grp)
+            # Without ORDER BY: SQLite would walk the whole index of groups for it.
             .where(MembershipRow.tenant == tenant, MembershipRow.member.in_(some))
-            .order_by(MembershipRow.grp)
         )
-        for member, group in edges:
+        for member, group in sorted((edge.member, edge.grp) for edge in edges):
             groups[member].append(group)
     return [
         PrincipalState(Principal.parse(name), enabled, managed_by, tuple(groups[name]))

@@ -101,11 +101,12 @@ def _edges_above(session: Session, tenant: str, starts: Mapping[str, Way]) -> di
         above: set[str] = set()
         for some in batches(level):
             rows = session.execute(
-                select(MembershipRow.member, MembershipRow.grp)
-                .where(MembershipRow.tenant == tenant, MembershipRow.member.in_(some))
-                .order_by(MembershipRow.grp)
+                # Without ORDER BY: SQLite would walk the whole index of groups for it.
+                select(MembershipRow.member, MembershipRow.grp).where(
+                    MembershipRow.tenant == tenant, MembershipRow.member.in_(some)
+                )
             )
-            for member, group in rows:
+            for member, group in sorted((row.member, row.grp) for row in rows):
                 edges[member].append(group)
                 above.add(group)
         level = sorted(above - seen)

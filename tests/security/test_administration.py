@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +28,7 @@ from acl.errors import (
     EscalationError,
     InvalidAclError,
     NotFoundError,
-    PreconditionFailedError,
 )
-from acl.expected import Expected
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow, Tenant
 from acl.plan import carry_out, plan
 from acl.policy import policy_of
@@ -39,7 +36,7 @@ from acl.policy_file import read_policy
 from acl.principal import Principal
 from acl.resolve import resolve
 from acl.seal import require_current
-from acl.state import AclState, acl_state, etag
+from acl.state import AclState
 from acl.sync_file import read_listing
 from tests.security.directories import KNOWN, USERS, directories, write_down
 from tests.support.clock import HOUR, NOON
@@ -316,63 +313,6 @@ def test_there_is_a_promise_for_every_write_there_is() -> None:
         "apply",
         "sync",
     }
-
-
-# Two administrators never undo one another unseen.
-
-
-def test_of_two_who_saw_the_same_state_one_is_refused(catalogue: Database, tenant: str) -> None:
-    with catalogue.read(tenant) as session:
-        seen = Expected(frozenset({etag(acl_state(session, tenant, "top").to_dict())}))
-    started, outcomes = threading.Barrier(2), []
-
-    def write(principal: str) -> None:
-        started.wait()
-        try:
-            with changing(catalogue, tenant) as root:
-                state = AclState("top", entries=frozenset({allow(principal)}))
-                root.put_acl(state, expected=seen)
-            outcomes.append(principal)
-        except PreconditionFailedError:
-            outcomes.append("refused")
-
-    writers = [threading.Thread(target=write, args=(who,)) for who in ("user:x", "user:y")]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert sorted(who == "refused" for who in outcomes) == [False, True]
-    with catalogue.read(tenant) as session:
-        entries = acl_state(session, tenant, "top").entries
-    assert {str(entry.principal) for entry in entries} == set(outcomes) - {"refused"}
-
-
-def test_of_two_who_would_close_a_cycle_together_one_is_refused(
-    catalogue: Database, tenant: str
-) -> None:
-    with changing(catalogue, tenant) as root:
-        root.put_acl(AclState("left"))
-        root.put_acl(AclState("right"))
-    started, outcomes = threading.Barrier(2), []
-
-    def write(name: str, parent: str) -> None:
-        started.wait()
-        try:
-            with changing(catalogue, tenant) as root:
-                root.put_acl(AclState(name, parent))
-            outcomes.append("made")
-        except InvalidAclError:
-            outcomes.append("refused")
-
-    writers = [
-        threading.Thread(target=write, args=names)
-        for names in (("left", "right"), ("right", "left"))
-    ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert sorted(outcomes) == ["made", "refused"]
 
 
 # Nobody administers beyond what they are.
