@@ -132,7 +132,9 @@ class RetrieveResponse(Model):
     next_cursor: str | None = Field(
         default=None, description="Sent back, it brings what comes after; None if nothing does."
     )
-    receipt: str = Field(default="", description="Signed: what was shown to whom, and when.")
+    receipt: str = Field(
+        default="", description="Signed: what was shown to whom, and when. Empty over MCP."
+    )
     receipt_id: str = Field(default="", description="Ask by it how the receipt stands.")
     usage: Usage
     timings_ms: dict[str, float] = Field(default_factory=dict)
@@ -156,7 +158,9 @@ class EvidenceResponse(Model):
     evidence: Evidence
     before: list[Neighbour]
     after: list[Neighbour]
-    receipt: str = Field(default="", description="Signed: what was shown to whom, and when.")
+    receipt: str = Field(
+        default="", description="Signed: what was shown to whom, and when. Empty over MCP."
+    )
     receipt_id: str = Field(default="", description="Ask by it how the receipt stands.")
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from acl.conditions import InvalidConditionError
@@ -179,6 +179,13 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     QuoteTooLongError: Row(422, None, "Quote too long"),
     VerifierError: INTERNAL,
     # what libraries raise
+    # A text that no name can be, such as one with a NUL: PostgreSQL refuses even to look for it.
+    DataError: Row(
+        422,
+        "invalid_request",
+        "Invalid request",
+        "A value in the request cannot be stored, so nothing has it for a name: check it.",
+    ),
     SQLAlchemyError: _CATALOG,
     TimeoutError: Row(504, "deadline_exceeded", "Deadline exceeded", "Time ran out."),
 }

@@ -39,6 +39,11 @@ _READ_ONLY: Final = ToolAnnotations(
 )
 
 
+_NO_MODEL_READS: Final = {"receipt": ""}
+"""A signed statement is of use to whoever keeps it, and costs a model thousands of tokens to carry.
+It is kept here anyway: ``receipt_id`` says which it is."""
+
+
 class EvidenceArguments(BaseModel):
     """Arguments of ``get_evidence``."""
 
@@ -106,13 +111,14 @@ def _retrieve(
     measure.current().answer(
         surface=SURFACE, status=response.status, seconds=time.perf_counter() - started
     )
-    return response
+    return response.model_copy(update=_NO_MODEL_READS)
 
 
 def _get_evidence(
     runtime: Runtime, caller: Caller, arguments: EvidenceArguments, *, request_id: str
 ) -> EvidenceResponse:
-    return get_evidence(runtime, caller, arguments.chunk_id, request_id=request_id)
+    response = get_evidence(runtime, caller, arguments.chunk_id, request_id=request_id)
+    return response.model_copy(update=_NO_MODEL_READS)
 
 
 def _list_sources(

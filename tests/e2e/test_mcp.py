@@ -175,12 +175,11 @@ def test_retrieve_gives_the_very_answer_of_the_http_surface(served: Served, mode
     assert "55 euros" in answer.evidence[0].text
     assert answer.evidence[0].untrusted is True
     assert json.loads(result.content[0].text) == result.structured_content
+    assert over_http["receipt"]
+    assert result.structured_content["receipt"] == "", "no model reads a signed statement"
+    assert result.structured_content["receipt_id"]
     for both in (over_http, result.structured_content):
-        del (
-            both["request_id"],
-            both["receipt"],
-            both["receipt_id"],
-        )  # each answer is stated on its own
+        del both["request_id"], both["receipt"], both["receipt_id"]  # each is stated on its own
         for evidence in both["evidence"]:
             del evidence["freshness"]["age_seconds"]
     assert result.structured_content == over_http
