@@ -21,6 +21,7 @@ from sqlalchemy.orm import aliased
 
 from acl.entries import Effect
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow
+from acl.ordered_join import onwards
 from acl.orm import UtcDateTime, batches
 from acl.principal import EVERYONE
 
@@ -167,9 +168,10 @@ def _entries_of_chains() -> Select[Any]:
         .cte("chain", recursive=True)
     )
     parent = aliased(AclRow)
+    link = and_(parent.tenant == _TENANT, parent.id == chain.c.parent_id, chain.c.inherit)
     chain = chain.union(
-        select(chain.c.asked, parent.id, parent.inherit, parent.parent_id).join(
-            chain, and_(parent.tenant == _TENANT, parent.id == chain.c.parent_id, chain.c.inherit)
+        select(chain.c.asked, parent.id, parent.inherit, parent.parent_id).select_from(
+            onwards(chain, parent, link)
         )
     )
     entry = aliased(AclEntryRow)
@@ -204,32 +206,28 @@ def _members_below() -> Select[Any]:
         .where(top.tenant == _TENANT, top.principal.in_(_SOME))
         .cte("down", recursive=True)
     )
-    member = aliased(PrincipalRow)
+    edge, member, person = aliased(MembershipRow), aliased(PrincipalRow), aliased(PrincipalRow)
+    step = onwards(
+        onwards(down, edge, and_(edge.tenant == _TENANT, edge.grp == down.c.member)),
+        member,
+        and_(member.tenant == _TENANT, member.principal == edge.member),
+    )
     # UNION, not UNION ALL: a pair already reached is not expanded again, so cycles end.
     down = down.union(
         select(
             down.c.top,
-            MembershipRow.member,
+            edge.member,
             type_coerce(and_(down.c.live, member.enabled), Boolean).label("live"),
-        )
-        .join(down, MembershipRow.grp == down.c.member)
-        .join(
-            member,
-            and_(member.tenant == MembershipRow.tenant, member.principal == MembershipRow.member),
-        )
-        .where(MembershipRow.tenant == _TENANT)
+        ).select_from(step)
     )
-    person = aliased(PrincipalRow)
-    return select(down.c.top, down.c.member, down.c.live).join(
-        person,
-        and_(
-            person.tenant == _TENANT,
-            person.principal == down.c.member,
-            person.enabled,
-            person.principal.not_like(f"{_GROUP}%"),
-            person.principal != str(EVERYONE),
-        ),
+    people = and_(
+        person.tenant == _TENANT,
+        person.principal == down.c.member,
+        person.enabled,
+        person.principal.not_like(f"{_GROUP}%"),
+        person.principal != str(EVERYONE),
     )
+    return select(down.c.top, down.c.member, down.c.live).select_from(onwards(down, person, people))
 
 
 @cache
@@ -242,9 +240,8 @@ def _above() -> Select[Any]:
         .cte("up", recursive=True)
     )
     further = aliased(MembershipRow)
-    up = up.union(
-        select(further.grp).join(up, further.member == up.c.name).where(further.tenant == _TENANT)
-    )
+    on = and_(further.tenant == _TENANT, further.member == up.c.name)
+    up = up.union(select(further.grp).select_from(onwards(up, further, on)))
     return select(up.c.name)
 
 
@@ -256,9 +253,5 @@ def _heirs() -> Select[Any]:
         .cte("heirs", recursive=True)
     )
     child = aliased(AclRow)
-    heirs = heirs.union(
-        select(child.id)
-        .join(heirs, child.parent_id == heirs.c.id)
-        .where(child.tenant == _TENANT, child.inherit)
-    )
-    return select(heirs.c.id)
+    on = and_(child.tenant == _TENANT, child.parent_id == heirs.c.id, child.inherit)
+    return select(heirs.union(select(child.id).select_from(onwards(heirs, child, on))).c.id)

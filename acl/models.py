@@ -63,7 +63,7 @@ class MembershipRow(TenantScoped, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "member"], ["principal.tenant", "principal.principal"]),
         ForeignKeyConstraint(["tenant", "grp"], ["principal.tenant", "principal.principal"]),
-        Index("ix_membership_grp", "tenant", "grp"),
+        Index("ix_membership_grp", "tenant", "grp", "member"),
     )
 
 

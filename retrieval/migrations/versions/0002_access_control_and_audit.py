@@ -60,6 +60,10 @@ def upgrade() -> None:
     )
     for table in ("principal", "membership"):
         op.add_column(table, sa.Column("managed_by", sa.String(), nullable=True))
+    # With the member in it, it answers who is below a group by itself. Without, SQLite prefers
+    # another index, and walks all memberships of the tenant.
+    op.drop_index("ix_membership_grp", table_name="membership")
+    op.create_index("ix_membership_grp", "membership", ["tenant", "grp", "member"])
     for name, kind in (("last_used_at", _AT), ("replaces", sa.String())):
         op.add_column("api_key", sa.Column(name, kind, nullable=True))
     op.add_column(
