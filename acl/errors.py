@@ -11,7 +11,7 @@
     ├── PreconditionFailedError   what was to be changed is no longer as the change expects it
     ├── NotFoundError             a named tenant, principal, ACL or key does not exist
     ├── InvalidTokenError         a bearer token is absent, malformed, unknown, expired or revoked
-    │   └── RefusedTokenError     the same, with the reason for logs (:mod:`acl.faults`)
+    │   └── RefusedTokenError     the same, with the reason for logs (:mod:`acl.identity.faults`)
     ├── KeySetError               an issuer's keys could not be fetched or read
     ├── SpentKeyError             a key that is expired or revoked was to be replaced
     ├── EscalationError           a token was about to hand out more than it holds itself

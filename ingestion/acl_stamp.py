@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from acl.acls import put_acls
-from acl.administration import told
-from acl.audit import EventKind, administered
-from acl.changes import DropAcl, PutAcl, lines_of
-from acl.directory import bump_acl_version
+from acl.admin.acls import put_acls
+from acl.admin.administration import told
+from acl.admin.changes import DropAcl, PutAcl, lines_of
+from acl.admin.directory import bump_acl_version
+from acl.admin.state import AclState, acl_states
+from acl.audit.events import EventKind, administered
 from acl.entries import AclEntry, Effect
 from acl.models import AclRow
 from acl.principal import Principal
-from acl.state import AclState, acl_states
 from ingestion.documents import SourceFailure
 from ingestion.models import ChunkRow, DocumentRow
 

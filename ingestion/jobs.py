@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, update
 
+from acl.admin.directory import ensure_tenant
+from acl.admin.freshness import confirm, limit_age
 from acl.digest import keyed_id
-from acl.directory import ensure_tenant
-from acl.freshness import confirm, limit_age
 from acl.orm import batches
 from ingestion.acl_stamp import drop_unused_acls, stamp, store_acls
 from ingestion.documents import RawDocument, SourceFailure, SourceItem

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from acl.audit import Event, EventKind, identity
+from acl.audit.events import Event, EventKind, identity
 from acl.digest import keyed
 from retrieval.receipts import Shown, issue
 

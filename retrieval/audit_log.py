@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from acl.audit_models import AuditRow, Stream
+from acl.audit.models import AuditRow, Stream
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from acl import audit_files, audit_retention
-from acl.audit_checkpoints import Checkpoint, checkpoint_head
-from acl.audit_models import AuditHeadRow, AuditRow, Stream
-from acl.audit_reading import stored
-from acl.audit_verify import verify
+from acl.audit import files as audit_files
+from acl.audit import retention as audit_retention
+from acl.audit.checkpoints import Checkpoint, checkpoint_head
+from acl.audit.models import AuditHeadRow, AuditRow, Stream
+from acl.audit.reading import stored
+from acl.audit.verify import verify
 from retrieval.records import ExposureRow, ReceiptRow
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from acl.audit_kinds import Format
-    from acl.audit_retention import Cut
-    from acl.audit_verify import Verdict
+    from acl.audit.kinds import Format
+    from acl.audit.retention import Cut
+    from acl.audit.verify import Verdict
     from retrieval.runtime import Runtime
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from acl.audit import Event, EventKind, identity
+from acl.audit.events import Event, EventKind, identity
 from acl.digest import keyed
 
 if TYPE_CHECKING:

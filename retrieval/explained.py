@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import or_, select
 
-from acl.acls import acl_by_name
-from acl.changes import perform
+from acl.admin.acls import acl_by_name
+from acl.admin.changes import perform
+from acl.admin.explain import Explanation, explain
+from acl.admin.plan import rolled_back
 from acl.errors import NotFoundError
-from acl.explain import Explanation, explain
-from acl.plan import rolled_back
 from ingestion.models import DocumentRow
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from acl.admin.changes import Change
     from acl.caller import Caller
-    from acl.changes import Change
     from retrieval.runtime import Runtime
 
 

@@ -10,10 +10,10 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING
 
+from acl.admin.explain import explain
 from acl.caller import Caller, GroupsFrom, Narrowing
 from acl.entries import Effect
 from acl.errors import NotFoundError
-from acl.explain import explain
 from acl.principal import Principal
 from retrieval.evidence import Model
 

@@ -1,7 +1,7 @@
 """The setting ``CLEARANCE_ISSUERS``: which issuers of JWTs are trusted, with what.
 
 The edge: names and values are checked here, with messages that name the field. What they mean is
-:class:`acl.issuer.Issuer`, and nothing else decides about a token.
+:class:`acl.identity.issuer.Issuer`, and nothing else decides about a token.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from acl import strict_json
 from acl.caller import ApiScope, GroupsFrom
 from acl.entries import check_name
 from acl.errors import InvalidAclError
-from acl.issuer import DEFAULT_SCOPES, Algorithm, Issuer
+from acl.identity.issuer import DEFAULT_SCOPES, Algorithm, Issuer
 from acl.principal import PrincipalKind
 from retrieval.fetch_keys import check_address, from_file, over_https
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from acl.tokens import Tokens
+    from acl.identity.tokens import Tokens
 
 
 def _tenant(name: str) -> str:
@@ -193,7 +193,7 @@ def create_tokens(issuers: Sequence[IssuerSettings]) -> Tokens | None:
     """What verifies JWTs of ``issuers``; None, and nothing loaded, without any."""
     if not issuers:
         return None
-    from acl.jwks import KeySet  # noqa: PLC0415 - cryptography takes a while to load
-    from acl.tokens import Tokens  # noqa: PLC0415 - as above
+    from acl.identity.jwks import KeySet  # noqa: PLC0415 - cryptography takes a while to load
+    from acl.identity.tokens import Tokens  # noqa: PLC0415 - as above
 
     return Tokens((one.trusted(), KeySet(one.fetch(), one.algorithms)) for one in issuers)

@@ -40,7 +40,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from acl.audit import microseconds
+from acl.audit.events import microseconds
 from acl.caller import GroupsFrom
 from acl.digest import keyed_id
 from ingestion.prepare import PREPARED_BY, text_sha256
@@ -74,7 +74,7 @@ class Issued:
     Attributes:
         jws: the signed statement, in compact form.
         receipt_id: under which its status can be asked.
-        rows: for :meth:`acl.ledger.Ledger.record`.
+        rows: for :meth:`acl.audit.ledger.Ledger.record`.
     """
 
     jws: str

@@ -9,14 +9,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Self
 
-from acl.audit_checkpoints import CHECKPOINT_EVERY, every
-from acl.audit_models import Stream
-from acl.authenticate import Authenticator
-from acl.directory import installation_secret
+from acl.admin.directory import installation_secret
+from acl.audit.checkpoints import CHECKPOINT_EVERY, every
+from acl.audit.ledger import Ledger
+from acl.audit.models import Stream
 from acl.errors import TenantDisabledError
-from acl.faults import RefusedTokenError
-from acl.key_use import KeyUse
-from acl.ledger import Ledger
+from acl.identity.authenticate import Authenticator
+from acl.identity.faults import RefusedTokenError
+from acl.identity.key_use import KeyUse
 from acl.orm import Database, utc_now
 from acl.resolver import Resolver
 from acl.signing import Signer
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from acl.authenticate import Identity
     from acl.caller import Caller
+    from acl.identity.authenticate import Identity
     from ingestion.context import IngestContext
     from ingestion.embedding.port import Embedder
     from ingestion.index.port import IndexHost, VectorIndex

@@ -5,9 +5,9 @@ from typing import Annotated, Self
 from fastapi import Path
 from pydantic import AwareDatetime, Field, StrictBool
 
+from acl.admin.state import AclState, acl_state, acls_after
 from acl.entries import AclEntry, Effect
 from acl.principal import Principal
-from acl.state import AclState, acl_state, acls_after
 from retrieval.api.admin_routing import (
     MAX_NAME,
     After,

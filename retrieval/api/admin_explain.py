@@ -5,10 +5,10 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
+from acl.admin.changes import AddMember, Change, Grant, RemoveMember, Revoke, SetPrincipal
+from acl.admin.explain import Cause, Role
 from acl.caller import Caller, GroupsFrom, Narrowing
-from acl.changes import AddMember, Change, Grant, RemoveMember, Revoke, SetPrincipal
 from acl.entries import AclEntry, Effect
-from acl.explain import Cause, Role
 from acl.principal import Principal
 from retrieval.api.admin_routing import DeskOf, Strict, administered
 from retrieval.api.auth import PROBLEMS

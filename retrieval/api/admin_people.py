@@ -2,14 +2,14 @@
 
 from pydantic import Field, StrictBool
 
-from acl.principal import Principal, PrincipalKind
-from acl.state import (
+from acl.admin.state import (
     PrincipalState,
     member_state,
     members_after,
     principal_state,
     principals_after,
 )
+from acl.principal import Principal, PrincipalKind
 from retrieval.api.admin_routing import (
     After,
     DeskOf,

@@ -10,10 +10,10 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 from starlette.requests import Request
 
-from acl.policy import plan_policy
-from acl.policy_file import Policy, read_policy
-from acl.sync import plan_sync
-from acl.sync_file import read_listing
+from acl.admin.policy import plan_policy
+from acl.admin.policy_file import Policy, read_policy
+from acl.admin.sync import plan_sync
+from acl.admin.sync_file import read_listing
 from retrieval.api.admin_routing import DeskOf, Strict, administered
 from retrieval.api.auth import PROBLEMS
 

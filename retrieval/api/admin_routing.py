@@ -19,10 +19,10 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import Scope
 
-from acl.administration import Administration, Administrator, administering
+from acl.admin.administration import Administration, Administrator, administering
+from acl.admin.expected import Expected, expected
+from acl.admin.state import etag
 from acl.caller import ApiScope, Caller
-from acl.expected import Expected, expected
-from acl.state import etag
 from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of
 from retrieval.runtime import Runtime
 

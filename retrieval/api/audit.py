@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, Field
 
-from acl.audit import Event, EventKind, identity
-from acl.audit_models import Stream
+from acl.audit.events import Event, EventKind, identity
+from acl.audit.models import Stream
 from acl.caller import ApiScope, Caller
 from acl.seal import Purpose, caller_binding, seal, unseal
 from retrieval.api.auth import PROBLEMS, Authorised, guarded

@@ -1,7 +1,7 @@
 """``/v1/keys``: API keys of the caller's own tenant, for whoever holds ``acl:admin``.
 
 A token is in the reply to the request that made it, and nowhere else ever after. Who may hand out
-what is decided in :mod:`acl.key_admin`.
+what is decided in :mod:`acl.identity.key_admin`.
 """
 
 from datetime import timedelta
@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import select
 
-from acl import key_admin
 from acl.caller import NOT_NARROWED, ApiScope, Caller, Narrowing
-from acl.keys import DEFAULT_OVERLAP, KeyState, NewKey, narrowing_of, state_of
+from acl.identity import key_admin
+from acl.identity.keys import DEFAULT_OVERLAP, KeyState, NewKey, narrowing_of, state_of
 from acl.models import ApiKeyRow
 from acl.principal import Principal
 from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of

@@ -14,7 +14,7 @@ from retrieval.cli.output import console, errors, printable, show_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from acl.administration import Administration
+    from acl.admin.administration import Administration
     from acl.entries import Effect
     from retrieval.runtime import Runtime
 
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 @contextmanager
 def administering(runtime: Runtime, tenant: str) -> Iterator[Administration]:
     """One transaction of changes by whoever sits here."""
-    from acl import administration
+    from acl.admin import administration
     from retrieval.cli.who import operator
 
     with administration.administering(
@@ -145,8 +145,8 @@ def _switch(
     context: typer.Context, principal: str, tenant: str, *, enabled: bool, as_json: bool
 ) -> None:
     with opened(context) as runtime:
+        from acl.admin.state import principal_state
         from acl.principal import Principal
-        from acl.state import principal_state
 
         require_tenant(runtime, tenant)
         who = Principal.parse(principal)

@@ -15,8 +15,8 @@ from retrieval.cli.output import console, show_json
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from acl.admin.changes import Change
     from acl.caller import Caller
-    from acl.changes import Change
 
 _FORMS: Final = (
     "'add-member GROUP MEMBER', 'remove-member GROUP MEMBER', 'grant ACL PRINCIPAL', "
@@ -97,7 +97,7 @@ def parse_change(text: str) -> Change:
     Raises:
         CommandError: it is not written like one.
     """
-    from acl.changes import AddMember, Grant, RemoveMember, Revoke, SetPrincipal
+    from acl.admin.changes import AddMember, Grant, RemoveMember, Revoke, SetPrincipal
     from acl.entries import AclEntry, Effect
     from acl.principal import Principal
 

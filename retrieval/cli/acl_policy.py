@@ -14,7 +14,7 @@ from retrieval.cli.output import console, counted, printable, show_json
 from retrieval.cli.plan_view import print_plan
 
 if TYPE_CHECKING:
-    from acl.plan import Plan
+    from acl.admin.plan import Plan
     from retrieval.runtime import Runtime
 
 PlanOnly = Annotated[
@@ -46,14 +46,14 @@ def apply(
     a file again changes nothing. Look at --plan first.
     """
     with opened(context) as runtime:
-        from acl.policy_file import MAX_BYTES, read_policy
+        from acl.admin.policy_file import MAX_BYTES, read_policy
 
         require_tenant(runtime, tenant)
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
         policy = read_policy(content, file=str(file), json=file.suffix == ".json")
         if plan:
-            from acl.policy import plan_policy
+            from acl.admin.policy import plan_policy
 
             with runtime.database.write(tenant) as session:
                 made = plan_policy(
@@ -88,8 +88,8 @@ def export(
 
 
 def _exported(runtime: Runtime, tenant: str) -> str:
-    from acl.policy import policy_of
-    from acl.policy_file import write_policy
+    from acl.admin.policy import policy_of
+    from acl.admin.policy_file import write_policy
 
     with runtime.database.read(tenant) as session:
         return write_policy(policy_of(session, tenant))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sqlalchemy import select
 
-from acl.acls import acl_by_name
+from acl.admin.acls import acl_by_name
 from acl.entries import AclEntry, Effect
 from acl.errors import InvalidAclError
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from acl.audit_kinds import EventKind, Format, Stream
+from acl.audit.kinds import EventKind, Format, Stream
 from retrieval.cli.durations import parse_past
 from retrieval.cli.exits import CommandError, Exit, reported
 from retrieval.cli.opening import opened, require_tenant
@@ -31,7 +31,7 @@ from retrieval.cli.who import operator
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from acl.audit_verify import Verdict
+    from acl.audit.verify import Verdict
     from retrieval.audit_log import Told
 
 app = typer.Typer(
@@ -270,8 +270,8 @@ def _read_keys(path: Path) -> dict[str, Any]:
 
 
 def _verify_file(file: Path, jwks: dict[str, Any], checkpoints: Sequence[str]) -> Verdict:
-    from acl import audit_files
-    from acl.audit_verify import check
+    from acl.audit import files as audit_files
+    from acl.audit.verify import check
 
     with audit_files.read(file) as chain:
         return check(chain, jwks=jwks, checkpoints=checkpoints)

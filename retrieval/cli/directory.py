@@ -19,7 +19,7 @@ from retrieval.cli.plan_view import print_plan
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from acl.sync import SyncReport
+    from acl.admin.sync import SyncReport
 
 app = typer.Typer(help="Users and groups that a directory keeps.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def sync(
     done, until you confirm them; the exit code is 3 then.
     """
     with opened(context) as runtime:
-        from acl.sync_file import MAX_BYTES, read_listing
+        from acl.admin.sync_file import MAX_BYTES, read_listing
 
         require_tenant(runtime, tenant)
         if not _NAME.fullmatch(name):
@@ -65,7 +65,7 @@ def sync(
         with file.open("rb") as stream:
             listing = read_listing(stream.read(MAX_BYTES + 1), file=str(file))
         if plan:
-            from acl.sync import plan_sync
+            from acl.admin.sync import plan_sync
 
             with runtime.database.write(tenant) as session:
                 report = plan_sync(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from acl.explain import Explanation, Part, Step
+    from acl.admin.explain import Explanation, Part, Step
     from retrieval.explained import Explained
 
 _GOOD, _BAD, _SPENT = "green", "red", "dim"
@@ -65,7 +65,7 @@ def _part_line(part: Part) -> Text:
 
 
 def _add_part(tree: Tree, part: Part) -> None:
-    from acl.explain import Cause
+    from acl.admin.explain import Cause
 
     told = {Cause.DENIED, *(step.cause for step in part.steps if not step.counts)}
     for step in part.steps:

@@ -17,7 +17,7 @@ from retrieval.cli.output import console, errors, hint, printable, show_json, ta
 from retrieval.cli.who import operator
 
 if TYPE_CHECKING:
-    from acl.keys import NewKey
+    from acl.identity.keys import NewKey
     from acl.models import ApiKeyRow
     from retrieval.runtime import Runtime
 
@@ -65,8 +65,8 @@ def create(
 ) -> None:
     """Make a key. It is shown once: only its hash is kept. Default scope: retrieve."""
     with opened(context) as runtime:
-        from acl import key_admin
         from acl.caller import Narrowing
+        from acl.identity import key_admin
         from acl.principal import Principal
 
         require_tenant(runtime, tenant)
@@ -113,8 +113,8 @@ def rotate(
 ) -> None:
     """Replace a key by a new one with the same rights. The old one ends after the overlap."""
     with opened(context) as runtime:
-        from acl import key_admin
-        from acl.keys import DEFAULT_OVERLAP
+        from acl.identity import key_admin
+        from acl.identity.keys import DEFAULT_OVERLAP
 
         _require_id(runtime, tenant, key_id)
         ends_in = DEFAULT_OVERLAP if overlap is None else timedelta(seconds=overlap)
@@ -159,7 +159,7 @@ def list_(context: typer.Context, tenant: Tenant, as_json: Json = False) -> None
 def revoke(context: typer.Context, key_id: KeyId, tenant: Tenant, as_json: Json = False) -> None:
     """Refuse a key from the next request on."""
     with opened(context) as runtime:
-        from acl import key_admin
+        from acl.identity import key_admin
 
         _require_id(runtime, tenant, key_id)
         with runtime.database.write(tenant) as session:
@@ -185,7 +185,7 @@ def _show_once(made: NewKey, about: str) -> None:
 
 
 def _to_dict(row: ApiKeyRow, now: datetime) -> dict[str, object]:
-    from acl.keys import state_of
+    from acl.identity.keys import state_of
 
     return {
         "key_id": row.key_id,
@@ -205,8 +205,8 @@ def _to_dict(row: ApiKeyRow, now: datetime) -> dict[str, object]:
 def _narrowing(row: ApiKeyRow) -> dict[str, Any]:
     """What the key takes away; empty too where the row cannot be understood, as its state says."""
     from acl.errors import AclError
-    from acl.keys import narrowing_of
-    from acl.narrowing import narrowing_to_json
+    from acl.identity.keys import narrowing_of
+    from acl.identity.narrowing import narrowing_to_json
 
     try:
         return narrowing_to_json(narrowing_of(row))
@@ -215,7 +215,7 @@ def _narrowing(row: ApiKeyRow) -> dict[str, Any]:
 
 
 def _cells(row: ApiKeyRow, now: datetime) -> dict[str, object]:
-    from acl.keys import state_of
+    from acl.identity.keys import state_of
 
     cells = (
         row.key_id,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from acl.plan import Plan, Shift
+    from acl.admin.plan import Plan, Shift
 
 SHOWN_CHANGES: Final = 40
 SHOWN_ACLS: Final = 40
@@ -24,7 +24,7 @@ SHOWN_NAMES: Final = 5
 
 def print_plan(screen: Console, plan: Plan, *, planned: bool) -> None:
     """Print a plan, or what was done."""
-    from acl.changes import lines_of
+    from acl.admin.changes import lines_of
 
     if plan.empty:
         screen.print("nothing to change")

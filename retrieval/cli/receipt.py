@@ -164,7 +164,7 @@ def rotate_key(context: typer.Context, as_json: Json = False) -> None:
     A running service takes the new key with its next receipt; no restart is needed.
     """
     with opened(context) as runtime:
-        from acl.audit import EventKind, administered
+        from acl.audit.events import EventKind, administered
         from retrieval.cli.who import operator
 
         before = runtime.signer.kid

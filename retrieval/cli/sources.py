@@ -86,7 +86,7 @@ def set_(
         for given in (max_age, acl_max_age)
     )
     with opened(context) as runtime:
-        from acl.freshness import limit_age
+        from acl.admin.freshness import limit_age
         from ingestion.freshness import describe
         from ingestion.models import SourceRow
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from acl import acls, directory
+from acl.admin import acls, directory
 from acl.entries import AclEntry, Effect
 from acl.models import AclEntryRow, AclRow
 from acl.principal import Principal, PrincipalKind

@@ -31,7 +31,7 @@ from starlette.routing import Route
 
 from acl.caller import ApiScope, Caller
 from acl.errors import InvalidTokenError
-from acl.faults import REFUSED
+from acl.identity.faults import REFUSED
 from retrieval.api.auth import MCP_PATH
 from retrieval.api.boundary import MAX_BODY_BYTES
 from retrieval.mcp.server import build_server
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.types import Receive, Scope, Send
 
-    from acl.authenticate import Identity
+    from acl.identity.authenticate import Identity
     from retrieval.runtime import Runtime
     from retrieval.settings import Settings
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import text
 
-import acl.audit_models
+import acl.audit.models
 import acl.models  # noqa: F401 - registers its tables
 import ingestion.models  # noqa: F401 - registers its tables
 import retrieval.records  # noqa: F401 - registers its tables

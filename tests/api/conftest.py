@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fastapi.testclient import TestClient
 
+from acl.admin.directory import add_member
 from acl.caller import ApiScope
-from acl.directory import add_member
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.principal import Principal
 from ingestion import jobs
 from ingestion.sources.folder import FolderSource

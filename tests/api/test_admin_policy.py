@@ -9,7 +9,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from acl.caller import ApiScope
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.principal import Principal
 from retrieval.api.app import create_app
 

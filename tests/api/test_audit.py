@@ -9,10 +9,10 @@ import anyio
 import pytest
 from starlette.responses import JSONResponse
 
-from acl.audit_kinds import Stream
-from acl.audit_verify import verify
+from acl.audit.kinds import Stream
+from acl.audit.ledger import Ledger
+from acl.audit.verify import verify
 from acl.caller import ApiScope
-from acl.ledger import Ledger
 from retrieval.api.boundary import Boundary
 from retrieval.audit_log import Told, Wanted, read_events
 from retrieval.denials import target_digest

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acl.caller import ApiScope
-from acl.keys import create_key, revoke_key
+from acl.identity.keys import create_key, revoke_key
 from acl.models import Tenant
 from acl.principal import Principal
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from acl.caller import ApiScope, Narrowing
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.principal import Principal
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from acl.caller import ApiScope
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.orm import Database, utc_now
 from acl.principal import Principal
 from tests.benchmarks.figures import ColdFigures

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert
 
-from acl.directory import ensure_tenant
+from acl.admin.directory import ensure_tenant
 from acl.models import AclContentRow, AclEntryRow, AclRow, MembershipRow, PrincipalRow
 from acl.orm import Base, Database, utc_now
 from ingestion.models import ChunkRow, ChunkState

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from sqlalchemy import select
 
-from acl.directory import add_member
+from acl.admin.directory import add_member
 from acl.models import AclRow
 from acl.orm import utc_now
 from acl.principal import Principal

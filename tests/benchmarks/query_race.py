@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from acl.caller import ApiScope, Caller
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.orm import utc_now
 from acl.principal import Principal
 from ingestion.active import current_generation

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acl.acls import grant, revoke
+from acl.admin.acls import grant, revoke
 from acl.caller import Caller
 from acl.entries import AclEntry, Effect
 from acl.orm import Database, utc_now

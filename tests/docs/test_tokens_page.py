@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from acl.caller import ApiScope
-from acl.faults import TokenFault
-from acl.jwks import Patience
-from acl.tokens import MAX_TOKEN_CHARS
+from acl.identity.faults import TokenFault
+from acl.identity.jwks import Patience
+from acl.identity.tokens import MAX_TOKEN_CHARS
 from retrieval.settings import Settings
 from tests.docs.documents import ROOT, fences
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from acl.audit import Event
-from acl.directory import ensure_tenant
+from acl.admin.directory import ensure_tenant
+from acl.audit.events import Event
 from retrieval.cli.app import app
 from retrieval.cli.exits import Exit
 from retrieval.runtime import Runtime

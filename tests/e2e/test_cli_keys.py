@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from acl.audit_models import AuditRow
-from acl.directory import ensure_tenant
+from acl.admin.directory import ensure_tenant
+from acl.audit.models import AuditRow
 from retrieval.cli.app import app
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings

@@ -23,9 +23,9 @@ from mcp.server.auth.middleware.bearer_auth import BearerAuthBackend
 from pydantic import AnyHttpUrl
 from starlette.requests import HTTPConnection
 
+from acl.admin.directory import add_member
 from acl.caller import ApiScope
-from acl.directory import add_member
-from acl.keys import create_key, revoke_key
+from acl.identity.keys import create_key, revoke_key
 from acl.principal import Principal
 from ingestion import jobs
 from ingestion.sources.folder import FolderSource

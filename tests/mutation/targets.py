@@ -40,7 +40,7 @@ TARGETS: Final = (
     Target(
         "acl.content", (f"{_SAFE}/test_concurrent_writers.py", f"{_ACL}/test_resolver.py", _WORLDS)
     ),
-    Target("acl.freshness", (f"{_SAFE}/test_acl_freshness.py", _DELEGATION)),
+    Target("acl.admin.freshness", (f"{_SAFE}/test_acl_freshness.py", _DELEGATION)),
     Target("acl.principal", (f"{_ACL}/test_principal.py",)),
     Target("ingestion.index.gate", (_GATE, _DELEGATION)),
 )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from acl import directory
+from acl.admin import directory
 from ingestion.models import SourceRow
 from retrieval.recorder import Recorder
 from retrieval.status import ReasonCode, conclude

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
+from acl.admin.directory import ensure_tenant
 from acl.caller import Caller, GroupsFrom, Narrowing
 from acl.digest import EMPTY
-from acl.directory import ensure_tenant
 from acl.models import (
     AclContentRow,
     AclEntryRow,

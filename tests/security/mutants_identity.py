@@ -6,12 +6,12 @@ from typing import Final
 
 from tests.mutants import Mutant
 
-KEYS = "acl/keys.py"
-KEY_ADMIN = "acl/key_admin.py"
-TOKENS = "acl/tokens.py"
-CLAIMS = "acl/claims.py"
-JWKS = "acl/jwks.py"
-AUTHENTICATE = "acl/authenticate.py"
+KEYS = "acl/identity/keys.py"
+KEY_ADMIN = "acl/identity/key_admin.py"
+TOKENS = "acl/identity/tokens.py"
+CLAIMS = "acl/identity/claims.py"
+JWKS = "acl/identity/jwks.py"
+AUTHENTICATE = "acl/identity/authenticate.py"
 FETCH = "retrieval/fetch_keys.py"
 ISSUERS = "retrieval/issuers.py"
 REST = "retrieval/api/auth.py"
@@ -55,7 +55,7 @@ KEY_MUTANTS: Final = (
     Mutant(
         "a misspelt narrowing",
         "a key or token is narrowed by nothing because of a letter",
-        "acl/narrowing.py",
+        "acl/identity/narrowing.py",
         "if unknown := value.keys() - _PARTS:",
         "if unknown := set() - _PARTS:",
         ATTACKS,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acl.freshness import limit_age
+from acl.admin.freshness import limit_age
 from ingestion.errors import SourceError
 from retrieval.lookup import list_sources
 from retrieval.status import Action, ReasonCode, Status

@@ -16,11 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from acl.administration import Administration, Administrator, administering
-from acl.audit_models import AuditRow
+from acl.admin.administration import Administration, Administrator, administering
+from acl.admin.changes import AddMember, DropAcl, Grant, PutAcl, RemoveMember, Revoke, SetPrincipal
+from acl.admin.directory import ensure_tenant
+from acl.admin.plan import carry_out, plan
+from acl.admin.policy import policy_of
+from acl.admin.policy_file import read_policy
+from acl.admin.state import AclState
+from acl.admin.sync_file import read_listing
+from acl.audit.models import AuditRow
 from acl.caller import Caller, Narrowing
-from acl.changes import AddMember, DropAcl, Grant, PutAcl, RemoveMember, Revoke, SetPrincipal
-from acl.directory import ensure_tenant
 from acl.entries import AclEntry, Effect
 from acl.errors import (
     AclError,
@@ -30,14 +35,9 @@ from acl.errors import (
     NotFoundError,
 )
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow, Tenant
-from acl.plan import carry_out, plan
-from acl.policy import policy_of
-from acl.policy_file import read_policy
 from acl.principal import Principal
 from acl.resolve import resolve
 from acl.seal import require_current
-from acl.state import AclState
-from acl.sync_file import read_listing
 from tests.security.directories import KNOWN, USERS, directories, write_down
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import SECRET, TENANT, open_catalogue
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from acl.changes import Change
+    from acl.admin.changes import Change
+    from acl.admin.plan import Plan
     from acl.orm import Database
-    from acl.plan import Plan
     from tests.security.reference import Directory
     from tests.support.catalogue import Blank
 
@@ -249,7 +249,7 @@ def test_a_change_that_cannot_be_recorded_is_not_made(
         raise AuditError("the disk is full")
 
     before = snapshot(catalogue, tenant)
-    monkeypatch.setattr("acl.administration.administered", fails)
+    monkeypatch.setattr("acl.admin.administration.administered", fails)
     with pytest.raises(AuditError), changing(catalogue, tenant) as root:
         root.grant("top", allow("user:bob"))
     assert snapshot(catalogue, tenant) == before

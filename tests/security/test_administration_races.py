@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acl.administration import Administrator, administering
-from acl.directory import ensure_tenant
+from acl.admin.administration import Administrator, administering
+from acl.admin.directory import ensure_tenant
+from acl.admin.expected import Expected
+from acl.admin.state import AclState, acl_state, etag
 from acl.entries import AclEntry, Effect
 from acl.errors import InvalidAclError, PreconditionFailedError
-from acl.expected import Expected
 from acl.principal import Principal
-from acl.state import AclState, acl_state, etag
 from tests.support.clock import NOON
 from tests.support.installation import SECRET, TENANT, open_catalogue
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from acl.administration import Administration
+    from acl.admin.administration import Administration
     from acl.orm import Database
     from tests.support.catalogue import Blank
 

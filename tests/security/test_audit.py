@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from acl.audit import Event, EventKind, administered, append
-from acl.audit_kinds import Stream
-from acl.audit_verify import Fault
+from acl.audit.events import Event, EventKind, administered, append
+from acl.audit.kinds import Stream
+from acl.audit.ledger import Ledger
+from acl.audit.verify import Fault
 from acl.caller import ApiScope
 from acl.errors import AuditError, InvalidTokenError, NotFoundError
-from acl.keys import create_key, revoke_key
-from acl.ledger import Ledger
+from acl.identity.keys import create_key, revoke_key
 from acl.models import PrincipalRow
 from acl.orm import Database, utc_now
 from acl.principal import Principal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from acl.audit_kinds import Stream
-from acl.audit_verify import Fault
+from acl.audit.kinds import Stream
+from acl.audit.verify import Fault
 from acl.errors import BrokenChainError
 from retrieval import audit_upkeep as upkeep
 from retrieval.exposure import exposure

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from acl import digest
-from acl.acls import acl_by_name, put_acl
+from acl.admin.acls import acl_by_name, put_acl
 from acl.content import Delta, Guarded, change_content
 from acl.errors import InvalidAclError
 from acl.models import AclContentRow

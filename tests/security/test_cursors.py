@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acl.acls import revoke
+from acl.admin.acls import revoke
 from acl.caller import Narrowing
 from acl.entries import Effect
 from acl.errors import AclNotCurrentError, InvalidSealError

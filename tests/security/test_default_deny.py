@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from acl.acls import grant, revoke
+from acl.admin.acls import grant, revoke
 from acl.entries import AclEntry, Effect
 from acl.errors import InvalidPrincipalError, NotFoundError, TenantDisabledError
 from acl.models import Tenant

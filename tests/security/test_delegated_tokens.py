@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from acl.caller import ApiScope, Narrowing
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.models import ApiKeyRow
 from acl.principal import Principal
 from retrieval.api.app import create_app

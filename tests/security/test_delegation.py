@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acl.acls import put_acl
+from acl.admin.acls import put_acl
+from acl.admin.freshness import confirm, limit_age
 from acl.caller import Caller, GroupsFrom, Narrowing
 from acl.entries import AclEntry, Effect
 from acl.errors import InvalidPrincipalError
-from acl.freshness import confirm, limit_age
 from acl.principal import Principal
 from acl.resolve import resolve
 from retrieval.lookup import list_sources

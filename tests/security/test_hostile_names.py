@@ -17,7 +17,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from acl.caller import ApiScope
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.principal import Principal
 from retrieval.api.app import create_app
 from retrieval.api.auth import MCP_PATH

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from acl.acls import revoke
-from acl.audit import EventKind
-from acl.audit_models import AuditRow, Stream
+from acl.admin.acls import revoke
+from acl.audit.events import EventKind
+from acl.audit.models import AuditRow, Stream
 from acl.entries import Effect
 from acl.errors import AuditError, NotFoundError
 from acl.principal import Principal
@@ -23,8 +23,8 @@ from tests.support.source import ListedSource, Shelved, acl, allow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from acl.audit import Event
-    from acl.ledger import Ledger, Rows
+    from acl.audit.events import Event
+    from acl.audit.ledger import Ledger, Rows
     from tests.support.installation import Installation
 
 ANN = caller("user:ann")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acl.acls import grant, put_acl, revoke
-from acl.directory import remove_member, set_enabled
+from acl.admin.acls import grant, put_acl, revoke
+from acl.admin.directory import remove_member, set_enabled
 from acl.entries import AclEntry, Effect
 from acl.errors import TenantDisabledError
 from acl.models import Tenant

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
 
-from acl.directory import ensure_tenant
+from acl.admin.directory import ensure_tenant
 from acl.errors import TenantGuardError
 from acl.models import PrincipalRow, Tenant
 from acl.orm import Base, GuardedSession, TenantScoped

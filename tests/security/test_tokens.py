@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi.testclient import TestClient
 
-from acl.faults import REFUSED, RefusedTokenError
+from acl.identity.faults import REFUSED, RefusedTokenError
 from retrieval.api.app import create_app
 from tests.support.clock import NOON
 from tests.support.installation import TENANT, Installation

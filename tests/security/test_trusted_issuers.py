@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 
 from acl.caller import ApiScope
 from acl.errors import InvalidTokenError
-from acl.faults import RefusedTokenError
-from acl.keys import create_key
+from acl.identity.faults import RefusedTokenError
+from acl.identity.keys import create_key
 from acl.models import Tenant
 from acl.principal import Principal
 from retrieval.api.app import create_app

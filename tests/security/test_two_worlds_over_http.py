@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from acl.caller import ApiScope
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.principal import Principal
 from ingestion.models import ChunkRow, DocumentRow
 from retrieval.api.app import create_app

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from acl.audit import Event, EventKind
-from acl.audit_kinds import Stream
-from acl.audit_verify import Verdict, verify
+from acl.audit.events import Event, EventKind
+from acl.audit.kinds import Stream
+from acl.audit.verify import Verdict, verify
 from retrieval.audit_log import Told, Wanted, read_events
 from tests.support.installation import TENANT, Installation, caller
 from tests.support.source import ListedSource, Shelved, acl, allow

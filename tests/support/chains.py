@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from acl.audit_chain import genesis, row_hash
-from acl.audit_checkpoints import Checkpoint
-from acl.audit_kinds import Stream
-from acl.audit_reading import Chain, Head, Link
-from acl.audit_verify import check
+from acl.audit.chain import genesis, row_hash
+from acl.audit.checkpoints import Checkpoint
+from acl.audit.kinds import Stream
+from acl.audit.reading import Chain, Head, Link
+from acl.audit.verify import check
 from acl.canonical import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from acl.audit_verify import Verdict
+    from acl.audit.verify import Verdict
     from acl.signing import Signer
 
 TENANT = "bank"

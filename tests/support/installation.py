@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from acl import directory
+from acl.admin import directory
 from acl.caller import Caller
 from acl.principal import Principal
 from ingestion.embedding.hashing import HashEmbedder

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 import threading
 
-from acl.audit import Event
-from acl.ledger import Ledger
+from acl.audit.events import Event
+from acl.audit.ledger import Ledger
 from acl.orm import Database, utc_now
 
 THREADS = 4

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from acl.audit_kinds import Stream
-from acl.audit_models import AuditRow
-from acl.audit_verify import verify
+from acl.audit.kinds import Stream
+from acl.audit.models import AuditRow
+from acl.audit.verify import verify
 from acl.orm import Database
 from retrieval.schema import upgrade
 from tests.e2e.crash.audit_writer import THREADS

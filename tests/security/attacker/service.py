@@ -19,7 +19,7 @@ import uvicorn
 from sqlalchemy import select
 
 from acl.caller import ApiScope
-from acl.keys import create_key
+from acl.identity.keys import create_key
 from acl.principal import Principal
 from ingestion.models import ChunkRow
 from retrieval.api.app import create_app

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acl.directory import ensure_tenant
+from acl.admin.directory import ensure_tenant
 from tests.support.clock import NOON
 from tests.support.installation import TENANT, open_catalogue
 

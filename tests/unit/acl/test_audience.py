@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from acl.audience import audiences, inheriting, naming
+from acl.admin.audience import audiences, inheriting, naming
 from tests.security.directories import KNOWN, directories, write_down
 from tests.security.reference import Acl, Directory, Entry, chain_of, sees
 from tests.support.clock import HOUR, NOON

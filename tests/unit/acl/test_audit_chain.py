@@ -8,7 +8,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acl.audit_chain import genesis, row_hash
+from acl.audit.chain import genesis, row_hash
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 HASH = st.binary(min_size=32, max_size=32)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from acl.audit_files import METADATA_KEY, read, write
-from acl.audit_kinds import Format
-from acl.audit_reading import Chain
-from acl.audit_verify import Fault, check
+from acl.audit.files import METADATA_KEY, read, write
+from acl.audit.kinds import Format
+from acl.audit.reading import Chain
+from acl.audit.verify import Fault, check
 from acl.errors import AuditError
 from acl.signing import Signer
 from tests.support.chains import Forgeable, chain_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from acl.audit_verify import Verdict
+    from acl.audit.verify import Verdict
 
 FORMATS = list(Format)
 BODIES = [{"subject": "user:änn", "n": n} for n in range(5)]

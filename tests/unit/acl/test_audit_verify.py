@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acl.audit_reading import Head, Link
-from acl.audit_verify import Fault
+from acl.audit.reading import Head, Link
+from acl.audit.verify import Fault
 from acl.signing import Signer
 from tests.support.chains import Forgeable, chain_of
 

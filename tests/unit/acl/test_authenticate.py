@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from acl import directory
-from acl.authenticate import Authenticator
+from acl.admin import directory
 from acl.caller import ApiScope
-from acl.faults import RefusedTokenError
-from acl.issuer import Algorithm, Issuer
-from acl.jwks import KeySet
-from acl.keys import create_key
+from acl.identity.authenticate import Authenticator
+from acl.identity.faults import RefusedTokenError
+from acl.identity.issuer import Algorithm, Issuer
+from acl.identity.jwks import KeySet
+from acl.identity.keys import create_key
+from acl.identity.tokens import Tokens
 from acl.principal import Principal
-from acl.tokens import Tokens
 from tests.support.clock import NOON
 from tests.support.installation import TENANT
 from tests.support.issuer import AUDIENCE, ISSUER, key_set, signing_key, token

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acl.caller import ApiScope, GroupsFrom, Narrowing
-from acl.claims import MAX_ACTORS, caller_from, check_times
-from acl.faults import RefusedTokenError
-from acl.issuer import Algorithm, Issuer
+from acl.identity.claims import MAX_ACTORS, caller_from, check_times
+from acl.identity.faults import RefusedTokenError
+from acl.identity.issuer import Algorithm, Issuer
 from acl.principal import Principal, PrincipalKind
 from tests.support.clock import NOON
 from tests.support.issuer import ISSUER, claims

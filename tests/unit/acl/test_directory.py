@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from acl import acls, directory
+from acl.admin import acls, directory
 from acl.entries import AclEntry, Effect
 from acl.errors import InvalidAclError, NotFoundError
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow, Tenant

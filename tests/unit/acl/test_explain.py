@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from acl.admin.explain import Cause, Role, explain
 from acl.caller import Caller
-from acl.explain import Cause, Role, explain
 from acl.models import Tenant
 from acl.principal import Principal
 from acl.resolve import resolve
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from acl.explain import Explanation
+    from acl.admin.explain import Explanation
     from acl.orm import Database
     from tests.support.catalogue import Blank
 

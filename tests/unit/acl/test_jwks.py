@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from acl.errors import KeySetError
-from acl.faults import RefusedTokenError
-from acl.issuer import Algorithm
-from acl.jwks import MAX_KEYS, KeySet, Patience, read_keys
+from acl.identity.faults import RefusedTokenError
+from acl.identity.issuer import Algorithm
+from acl.identity.jwks import MAX_KEYS, KeySet, Patience, read_keys
 from tests.support.issuer import key_set, signing_key
 
 if TYPE_CHECKING:
@@ -56,7 +56,11 @@ def fault(keys: KeySet, key_id: str) -> str:
 # Which keys count
 
 
-@pytest.mark.parametrize("key", [MAIN, RSA, ED, signing_key("pss", "PS256")], ids=str)
+@pytest.mark.parametrize(
+    "key", [MAIN, RSA, ED, signing_key("pss", "PS256")], ids=lambda key: key.key_id
+)
+    "key", [MAIN, RSA, ED, signing_key("pss", "PS256")], ids=lambda key: key.key_id
+)
 def test_a_published_key_is_found_and_bound_to_its_algorithm(key: Any) -> None:
     keys = read_keys(key_set(key.jwk()), ALL)
     assert keys[key.key_id].algorithm_name == key.algorithm

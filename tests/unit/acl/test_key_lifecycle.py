@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from acl import key_admin
-from acl.audit_models import AuditRow
+from acl.audit.models import AuditRow
 from acl.caller import ApiScope, Caller, Narrowing
 from acl.errors import (
     EscalationError,
@@ -23,8 +22,9 @@ from acl.errors import (
     SpentKeyError,
     TenantDisabledError,
 )
-from acl.key_use import INTERVAL, KeyUse
-from acl.keys import (
+from acl.identity import key_admin
+from acl.identity.key_use import INTERVAL, KeyUse
+from acl.identity.keys import (
     KeyState,
     NewKey,
     authenticate,
@@ -33,8 +33,8 @@ from acl.keys import (
     rotate_key,
     state_of,
 )
+from acl.identity.narrowing import dump_narrowing, narrowing_to_json, parse_narrowing
 from acl.models import ApiKeyRow, Tenant
-from acl.narrowing import dump_narrowing, narrowing_to_json, parse_narrowing
 from acl.principal import Principal
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import TENANT

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from acl.caller import ApiScope, Caller
 from acl.errors import InvalidPrincipalError, InvalidTokenError, NotFoundError
-from acl.faults import REFUSED
-from acl.keys import NewKey, authenticate, create_key, revoke_key
+from acl.identity.faults import REFUSED
+from acl.identity.keys import NewKey, authenticate, create_key, revoke_key
 from acl.models import ApiKeyRow
 from acl.principal import EVERYONE, Principal
 from tests.support.clock import HOUR, NOON

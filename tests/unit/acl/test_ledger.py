@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.exc import OperationalError
 
-from acl.audit import Event
-from acl.audit_checkpoints import every
-from acl.audit_kinds import Stream
-from acl.audit_models import AuditCheckpointRow, AuditRow
-from acl.audit_verify import verify
+from acl.audit.checkpoints import every
+from acl.audit.events import Event
+from acl.audit.kinds import Stream
+from acl.audit.ledger import Ledger
+from acl.audit.models import AuditCheckpointRow, AuditRow
+from acl.audit.verify import verify
 from acl.errors import AuditError, SigningKeyError
-from acl.ledger import Ledger
 from acl.models import PrincipalRow
 from acl.signing import Signer
 from tests.support.clock import NOON, Clock

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert
 
-from acl.acls import acl_by_name, put_acl
-from acl.changes import AddMember, DropAcl, Grant, PutAcl, RemoveMember, Revoke, SetPrincipal
-from acl.directory import add_members, set_enabled
+from acl.admin.acls import acl_by_name, put_acl
+from acl.admin.changes import AddMember, DropAcl, Grant, PutAcl, RemoveMember, Revoke, SetPrincipal
+from acl.admin.directory import add_members, set_enabled
+from acl.admin.plan import plan
+from acl.admin.state import AclState
 from acl.entries import AclEntry, Effect
 from acl.models import AclContentRow, Tenant
-from acl.plan import plan
 from acl.principal import Principal
-from acl.state import AclState
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import SECRET, TENANT
 
 if TYPE_CHECKING:
-    from acl.changes import Change
+    from acl.admin.changes import Change
+    from acl.admin.plan import Plan
     from acl.orm import Database
-    from acl.plan import Plan
 
 parse = Principal.parse
 ANN, BOB, KIM, NEW = (parse(f"user:{name}") for name in ("ann", "bob", "kim", "new"))

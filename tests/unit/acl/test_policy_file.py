@@ -11,21 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from acl.acls import put_acl
-from acl.directory import add_members, ensure_tenant
+from acl.admin.acls import put_acl
+from acl.admin.directory import add_members, ensure_tenant
+from acl.admin.policy import apply_policy, changes_of, plan_policy, policy_of
+from acl.admin.policy_file import Policy, read_policy, write_policy
+from acl.admin.state import AclState, acl_states
 from acl.entries import AclEntry, Effect
 from acl.errors import AclInUseError, PolicyFileError
 from acl.models import AclContentRow, AclRow, MembershipRow, PrincipalRow, Tenant
-from acl.policy import apply_policy, changes_of, plan_policy, policy_of
-from acl.policy_file import Policy, read_policy, write_policy
 from acl.principal import Principal
-from acl.state import AclState, acl_states
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import SECRET, TENANT
 
 if TYPE_CHECKING:
+    from acl.admin.plan import Plan
     from acl.orm import Database
-    from acl.plan import Plan
 
 parse = Principal.parse
 

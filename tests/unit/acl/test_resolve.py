@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from acl.acls import put_acl
-from acl.directory import ensure_principal, ensure_tenant
+from acl.admin.acls import put_acl
+from acl.admin.directory import ensure_principal, ensure_tenant
 from acl.entries import AclEntry, Effect
 from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
 from acl.models import Tenant

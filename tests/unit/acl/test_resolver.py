@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event, update
 
-from acl.acls import grant, put_acl, revoke
+from acl.admin.acls import grant, put_acl, revoke
+from acl.admin.directory import add_member, ensure_principal
 from acl.content import Delta, Guarded, change_content
-from acl.directory import add_member, ensure_principal
 from acl.entries import AclEntry, Effect
 from acl.errors import NotFoundError, ScopeTooLargeError
 from acl.models import Tenant

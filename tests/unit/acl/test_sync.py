@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from acl.directory import add_member, ensure_principal, set_enabled
+from acl.admin.directory import add_member, ensure_principal, set_enabled
+from acl.admin.sync import Removal, plan_sync, sync
+from acl.admin.sync_file import read_listing
 from acl.errors import PolicyFileError
 from acl.models import MembershipRow, PrincipalRow, Tenant
 from acl.principal import Principal
-from acl.sync import Removal, plan_sync, sync
-from acl.sync_file import read_listing
 from tests.support.clock import NOON
 from tests.support.installation import SECRET, TENANT
 
 if TYPE_CHECKING:
+    from acl.admin.sync import SyncReport
     from acl.orm import Database
-    from acl.sync import SyncReport
 
 parse = Principal.parse
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from acl.faults import RefusedTokenError
-from acl.issuer import Algorithm, Issuer
-from acl.jwks import KeySet
-from acl.tokens import MAX_TOKEN_CHARS, Tokens, looks_like_jwt
+from acl.identity.faults import RefusedTokenError
+from acl.identity.issuer import Algorithm, Issuer
+from acl.identity.jwks import KeySet
+from acl.identity.tokens import MAX_TOKEN_CHARS, Tokens, looks_like_jwt
 from tests.support.clock import NOON
 from tests.support.issuer import (
     AUDIENCE,

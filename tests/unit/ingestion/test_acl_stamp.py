@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from acl.audit_models import AuditRow
+from acl.audit.models import AuditRow
 from acl.errors import InvalidPrincipalError, NotFoundError
 from acl.models import AclEntryRow, AclRow, PrincipalRow
 from ingestion.acl_stamp import drop_unused_acls, stamp, store_acls

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from acl.caller import ApiScope
-from acl.issuer import Algorithm
+from acl.identity.issuer import Algorithm
 from retrieval.cli.exits import wording
 from retrieval.issuers import create_tokens
 from retrieval.settings import Settings

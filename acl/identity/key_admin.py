@@ -3,9 +3,9 @@
 The rule is that handing out never widens. Over the network, whoever makes a key needs ``acl:admin``
 and can give it only API scopes of their own; a token that is itself delegated or narrowed makes
 none, because the key would be free of what the token was bound by. A key that an agent holds, or
-that is narrowed, is for reading alone (:mod:`acl.authenticate` says why). Whom a key speaks for is
-not limited within the tenant: whoever administers its ACLs decides that by grants as well. The
-operator at the command line holds the catalogue itself and is limited by nothing.
+that is narrowed, is for reading alone (:mod:`acl.identity.authenticate` says why). Whom a key
+speaks for is not limited within the tenant: whoever administers its ACLs decides that by grants as
+well. The operator at the command line holds the catalogue itself and is limited by nothing.
 
 Every change is audited in its own transaction.
 """
@@ -15,18 +15,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from acl.audit import EventKind, administered
+from acl.audit.events import EventKind, administered
 from acl.caller import NOT_NARROWED, READING, ApiScope, Caller, Narrowing
 from acl.errors import EscalationError
-from acl.keys import DEFAULT_OVERLAP, create_key, revoke_key, rotate_key, scopes_of
-from acl.narrowing import narrowing_to_json
+from acl.identity.keys import DEFAULT_OVERLAP, create_key, revoke_key, rotate_key, scopes_of
+from acl.identity.narrowing import narrowing_to_json
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from sqlalchemy.orm import Session
 
-    from acl.keys import NewKey
+    from acl.identity.keys import NewKey
     from acl.principal import Principal
 
 
@@ -82,7 +82,7 @@ def make(
     expires_at: datetime | None = None,
     narrowing: Narrowing = NOT_NARROWED,
 ) -> NewKey:
-    """Make a key; arguments as of :func:`acl.keys.create_key`.
+    """Make a key; arguments as of :func:`acl.identity.keys.create_key`.
 
     Raises:
         EscalationError: ``issuing`` may not hand this out.
@@ -126,7 +126,7 @@ def rotate(
     now: datetime,
     overlap: timedelta = DEFAULT_OVERLAP,
 ) -> NewKey:
-    """Replace a key; see :func:`acl.keys.rotate_key`.
+    """Replace a key; see :func:`acl.identity.keys.rotate_key`.
 
     Raises:
         NotFoundError: the tenant has no such key.

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
-from acl.audit_kinds import Stream
+from acl.audit.kinds import Stream
 from acl.orm import Base, TenantScoped
 
 __all__ = ["AuditCheckpointRow", "AuditHeadRow", "AuditRow", "Stream"]

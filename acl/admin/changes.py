@@ -2,7 +2,7 @@
 
 Whoever wants something else of the directory (a policy file, a synchronisation, a what-if) says so
 as a list of changes; :func:`perform` makes them, in their order and in the caller's transaction,
-and :mod:`acl.plan` says beforehand who would gain and who would lose what.
+and :mod:`acl.admin.plan` says beforehand who would gain and who would lose what.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, update
 
-from acl.acls import delete_acl, grant, put_acls, revoke
-from acl.directory import (
+from acl.admin.acls import delete_acl, grant, put_acls, revoke
+from acl.admin.directory import (
     add_members,
     bump_acl_version,
     known_principals,
     remove_members,
 )
+from acl.admin.state import AclState
 from acl.models import PrincipalRow
 from acl.orm import batches
-from acl.state import AclState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -13,7 +13,7 @@ from sqlalchemy import select, type_coerce
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
-from acl.audit_models import AuditCheckpointRow, AuditHeadRow, AuditRow, Stream
+from acl.audit.models import AuditCheckpointRow, AuditHeadRow, AuditRow, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

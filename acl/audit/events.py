@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from acl.audit_chain import genesis, row_hash
-from acl.audit_kinds import EventKind, Stream
-from acl.audit_models import AuditHeadRow, AuditRow
+from acl.audit.chain import genesis, row_hash
+from acl.audit.kinds import EventKind, Stream
+from acl.audit.models import AuditHeadRow, AuditRow
 from acl.canonical import canonical
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from sqlalchemy import insert, select
 
-from acl.audit import lock_head, microseconds
-from acl.audit_models import AuditCheckpointRow, Stream
+from acl.audit.events import lock_head, microseconds
+from acl.audit.models import AuditCheckpointRow, Stream
 from acl.errors import SignatureError, SigningKeyError
 from acl.signing import verify
 

@@ -14,16 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from acl import acls, directory
-from acl.audit import EventKind, administered
-from acl.caller import NOT_NARROWED
-from acl.changes import PutAcl, SetPrincipal, lines_of, perform
-from acl.errors import EscalationError
-from acl.expected import WHATEVER, Expected
-from acl.models import MembershipRow, PrincipalRow, Tenant
-from acl.policy import apply_policy
-from acl.seal import acl_token
-from acl.state import (
+from acl.admin import acls, directory
+from acl.admin.changes import PutAcl, SetPrincipal, lines_of, perform
+from acl.admin.expected import WHATEVER, Expected
+from acl.admin.policy import apply_policy
+from acl.admin.state import (
     AclState,
     MemberState,
     PrincipalState,
@@ -33,7 +28,12 @@ from acl.state import (
     member_state,
     principal_state,
 )
-from acl.sync import sync
+from acl.admin.sync import sync
+from acl.audit.events import EventKind, administered
+from acl.caller import NOT_NARROWED
+from acl.errors import EscalationError
+from acl.models import MembershipRow, PrincipalRow, Tenant
+from acl.seal import acl_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from acl.admin.plan import Plan
+    from acl.admin.policy_file import Policy
+    from acl.admin.sync import SyncReport
+    from acl.admin.sync_file import Listing
     from acl.caller import Caller
     from acl.entries import AclEntry, Effect
     from acl.orm import Database
-    from acl.plan import Plan
-    from acl.policy_file import Policy
     from acl.principal import Principal
-    from acl.sync import SyncReport
-    from acl.sync_file import Listing
 
 MAX_AUDITED_LINES: Final = 1_000
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from acl.audience import audiences, inheriting, naming
-from acl.changes import (
+from acl.admin.audience import audiences, inheriting, naming
+from acl.admin.changes import (
     AddMember,
     DropAcl,
     Grant,
@@ -25,7 +25,7 @@ from acl.changes import (
     lines_of,
     perform,
 )
-from acl.directory import known_principals
+from acl.admin.directory import known_principals
 from acl.models import AclContentRow, AclRow
 from acl.orm import batches
 from acl.principal import EVERYONE
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from acl.changes import Change
+    from acl.admin.changes import Change
 
 SHOWN: Final = 20
 """Names that JSON and tables give of who gains and who loses; the counts are whole."""
@@ -105,7 +105,7 @@ def plan(
     Args:
         session: a write transaction; nothing of it but a savepoint is rolled back.
         tenant: whose directory.
-        changes: see :mod:`acl.changes`.
+        changes: see :mod:`acl.admin.changes`.
         secret: the installation's.
         now: aware UTC.
 

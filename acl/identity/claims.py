@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from acl.caller import ApiScope, Caller, GroupsFrom, Narrowing
 from acl.errors import AclError
-from acl.faults import RefusedTokenError, TokenFault
-from acl.narrowing import parse_narrowing
+from acl.identity.faults import RefusedTokenError, TokenFault
+from acl.identity.narrowing import parse_narrowing
 from acl.principal import Principal, PrincipalKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from acl.issuer import Issuer
+    from acl.identity.issuer import Issuer
 
     Claims = Mapping[str, Any]
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from acl import strict_json
-from acl.directory import check_member
+from acl.admin.directory import check_member
 from acl.errors import InvalidAclError, InvalidPrincipalError, PolicyFileError
 from acl.principal import Principal, PrincipalKind
 

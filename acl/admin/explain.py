@@ -13,12 +13,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from acl import reach
+from acl.admin.chain import Link, chain_of, entries_naming
+from acl.admin.ways import Ways, ways_of
 from acl.caller import GroupsFrom
-from acl.chain import Link, chain_of, entries_naming
 from acl.entries import AclEntry, Effect
 from acl.errors import AclError, ScopeTooLargeError, TenantDisabledError
 from acl.resolve import DEFAULT_MAX_ACLS, resolve
-from acl.ways import Ways, ways_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

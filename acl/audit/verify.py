@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from acl.audit import EventKind
-from acl.audit_chain import genesis, row_hash
-from acl.audit_checkpoints import Checkpoint
-from acl.audit_reading import UnreadableRowError, stored
+from acl.audit.chain import genesis, row_hash
+from acl.audit.checkpoints import Checkpoint
+from acl.audit.events import EventKind
+from acl.audit.reading import UnreadableRowError, stored
 from acl.errors import SignatureError
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from acl.audit_models import Stream
-    from acl.audit_reading import Chain, Link
+    from acl.audit.models import Stream
+    from acl.audit.reading import Chain, Link
 
 _LINK_TYPES: Final = (int, int, str, str, bytes, bytes)
 

@@ -24,8 +24,8 @@ from jwt.exceptions import PyJWTError
 
 from acl import strict_json
 from acl.errors import KeySetError
-from acl.faults import RefusedTokenError, TokenFault
-from acl.issuer import Algorithm
+from acl.identity.faults import RefusedTokenError, TokenFault
+from acl.identity.issuer import Algorithm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -24,8 +24,8 @@ from jwt.exceptions import (
 )
 
 from acl import strict_json
-from acl.claims import caller_from, check_times
-from acl.faults import RefusedTokenError, TokenFault
+from acl.identity.claims import caller_from, check_times
+from acl.identity.faults import RefusedTokenError, TokenFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jwt.types import Options
 
     from acl.caller import Caller
-    from acl.issuer import Issuer
+    from acl.identity.issuer import Issuer
 
 MAX_TOKEN_CHARS: Final = 16 * 1024
 """Above what any issuer sends in a header, and little enough to take apart for a stranger."""
@@ -48,11 +48,11 @@ _REFUSED_HEADERS: Final = frozenset(
 _OPTIONS: Final[Options] = {
     "require": ["iss", "aud", "exp"],
     "enforce_minimum_key_length": True,
-    # By our own clock instead: see acl.claims.check_times.
+    # By our own clock instead: see acl.identity.claims.check_times.
     "verify_exp": False,
     "verify_iat": False,
     "verify_nbf": False,
-    # The claim that holds the subject is configured: see acl.claims.
+    # The claim that holds the subject is configured: see acl.identity.claims.
     "verify_sub": False,
     "verify_jti": False,
 }

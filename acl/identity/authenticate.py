@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from acl import keys
 from acl.caller import READING
 from acl.errors import TenantDisabledError
-from acl.faults import RefusedTokenError, TokenFault
+from acl.identity import keys
+from acl.identity.faults import RefusedTokenError, TokenFault
 from acl.models import PrincipalRow, Tenant
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
 
     from acl.caller import Caller
-    from acl.key_use import KeyUse
+    from acl.identity.key_use import KeyUse
+    from acl.identity.tokens import Tokens
     from acl.orm import Database
-    from acl.tokens import Tokens
 
 
 @cache

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
 
-from acl.audit import Event, EventKind, append, lock_head, microseconds
-from acl.audit_checkpoints import Checkpoint, store
-from acl.audit_models import AuditCheckpointRow, AuditHeadRow, AuditRow, Stream
-from acl.audit_verify import verify
+from acl.audit.checkpoints import Checkpoint, store
+from acl.audit.events import Event, EventKind, append, lock_head, microseconds
+from acl.audit.models import AuditCheckpointRow, AuditHeadRow, AuditRow, Stream
+from acl.audit.verify import verify
 from acl.errors import BrokenChainError
 
 if TYPE_CHECKING:

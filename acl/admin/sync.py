@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from acl.changes import AddMember, RemoveMember, SetPrincipal
-from acl.directory import lock_directory
+from acl.admin.changes import AddMember, RemoveMember, SetPrincipal
+from acl.admin.directory import lock_directory
+from acl.admin.plan import Plan, carry_out, rolled_back
 from acl.models import MembershipRow, PrincipalRow
-from acl.plan import Plan, carry_out, rolled_back
 from acl.principal import Principal, PrincipalKind
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from acl.changes import Change
-    from acl.sync_file import Listing
+    from acl.admin.changes import Change
+    from acl.admin.sync_file import Listing
 
 SHRINK_FLOOR: Final = 10
 SHRINK_SHARE: Final = 0.2

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from acl.audit import Sealed, append_all, insert_or_keep
-from acl.audit_models import Stream
+from acl.audit.events import Sealed, append_all, insert_or_keep
+from acl.audit.models import Stream
 from acl.errors import AuditError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from acl.audit import Event
+    from acl.audit.events import Event
     from acl.orm import Database, TenantScoped
 
     Rows = Sequence[tuple[type[TenantScoped], list[dict[str, object]]]]

@@ -14,7 +14,7 @@ text and need not parse it.
 
 Nothing here reads a clock, a database or a secret. A chain without a key shows only that rows
 belong together; that nobody made the whole of it anew is what signed checkpoints show
-(:mod:`acl.audit_checkpoints`).
+(:mod:`acl.audit.checkpoints`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Every function that changes something bumps the tenant's ``acl_version`` in the same transaction,
 so that no cached scope outlives it, and returns whether (or how much) changed. All are idempotent.
-ACLs are in :mod:`acl.acls`.
+ACLs are in :mod:`acl.admin.acls`.
 """
 
 from __future__ import annotations

@@ -29,11 +29,11 @@ from unicodedata import normalize
 
 import yaml
 
-from acl.directory import check_member
+from acl.admin.directory import check_member
+from acl.admin.state import AclState
 from acl.entries import AclEntry, Effect, check_name, check_purpose
 from acl.errors import InvalidAclError, InvalidPrincipalError, PolicyFileError
 from acl.principal import Principal, PrincipalKind
-from acl.state import AclState
 from acl.strict_yaml import StrictYaml, join, line_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 Whoever changes something that exists says which state of it they have seen (``If-Match``), or that
 they have seen none (``If-None-Match: *``). It is compared under the lock that orders all writers of
-a tenant (:func:`acl.directory.lock_directory`): of two who saw the same state, one is refused.
+a tenant (:func:`acl.admin.directory.lock_directory`): of two who saw the same state, one is
+refused.
 """
 
 from __future__ import annotations

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, insert, select
 
-from acl.digest import keyed_id
-from acl.directory import (
+from acl.admin.directory import (
     bump_acl_version,
     ensure_principal,
     ensure_principals,
     lock_directory,
 )
+from acl.admin.state import AclState
+from acl.digest import keyed_id
 from acl.entries import AclEntry, Effect, check_name, check_purpose
 from acl.errors import AclInUseError, InvalidAclError, NotFoundError
 from acl.models import AclContentRow, AclEntryRow, AclPurposeRow, AclRow
 from acl.orm import batches
-from acl.state import AclState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -28,9 +28,9 @@ from acl.errors import (
     SpentKeyError,
     TenantDisabledError,
 )
-from acl.faults import RefusedTokenError, TokenFault
+from acl.identity.faults import RefusedTokenError, TokenFault
+from acl.identity.narrowing import dump_narrowing, parse_narrowing
 from acl.models import ApiKeyRow, Tenant
-from acl.narrowing import dump_narrowing, parse_narrowing
 from acl.principal import Principal
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from acl.audit_kinds import Format
-from acl.audit_reading import Chain, Head, Link, UnreadableRowError
+from acl.audit.kinds import Format
+from acl.audit.reading import Chain, Head, Link, UnreadableRowError
 from acl.errors import AuditError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acl.directory import bump_acl_version
+from acl.admin.directory import bump_acl_version
 from acl.models import AclSyncRow
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from acl.changes import AddMember, DropAcl, PutAcl, RemoveMember, SetPrincipal
-from acl.directory import known_principals, lock_directory
+from acl.admin.changes import AddMember, DropAcl, PutAcl, RemoveMember, SetPrincipal
+from acl.admin.directory import known_principals, lock_directory
+from acl.admin.plan import Plan, carry_out, plan
+from acl.admin.policy_file import Policy, parents_first
+from acl.admin.state import acl_states
 from acl.models import AclRow, MembershipRow, PrincipalRow
 from acl.orm import batches
-from acl.plan import Plan, carry_out, plan
-from acl.policy_file import Policy, parents_first
 from acl.principal import Principal, PrincipalKind
-from acl.state import acl_states
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from acl.changes import Change
+    from acl.admin.changes import Change
 
 
 def plan_policy(
