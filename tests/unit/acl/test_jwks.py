@@ -59,8 +59,6 @@ def fault(keys: KeySet, key_id: str) -> str:
 @pytest.mark.parametrize(
     "key", [MAIN, RSA, ED, signing_key("pss", "PS256")], ids=lambda key: key.key_id
 )
-    "key", [MAIN, RSA, ED, signing_key("pss", "PS256")], ids=lambda key: key.key_id
-)
 def test_a_published_key_is_found_and_bound_to_its_algorithm(key: Any) -> None:
     keys = read_keys(key_set(key.jwk()), ALL)
     assert keys[key.key_id].algorithm_name == key.algorithm
