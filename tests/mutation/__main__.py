@@ -11,7 +11,9 @@ Give words to mutate only the modules whose names contain one.
 from __future__ import annotations
 
 import os
+import resource
 import sys
+import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -58,6 +60,7 @@ def main(words: list[str]) -> int:
     """Run every mutant of the chosen modules. Returns the exit code."""
     chosen = [t for t in TARGETS if not words or any(word in t.module for word in words)]
     console = Console()
+    started = time.monotonic()
     with TemporaryDirectory(prefix="mutation-") as directory:
         sandbox = Sandbox.prepared(ROOT, Path(directory))
         limits = {target: 10 * sandbox.unbroken(target) + 20 for target in chosen}
@@ -81,6 +84,11 @@ def main(words: list[str]) -> int:
             known = explained()
             with ThreadPoolExecutor(WORKERS) as pool:
                 verdicts = list(pool.map(one, work))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    console.print(
+        f"{time.monotonic() - started:.0f} s on {WORKERS} processors, "
+        f"which worked {used.ru_utime + used.ru_stime:.0f} s"
+    )
     return _report(verdicts, known, console)
 
 
@@ -90,13 +98,20 @@ def _report(verdicts: list[Verdict], known: dict[tuple[str, str], str], console:
     stale = {key for key in known if key[0] in modules} - survived
     for module, name in sorted(stale):
         console.print(f"explained, but noticed or gone: {module}  {name}", markup=False)
-    unexplained = survived - known.keys()
-    console.print(
-        f"{len(verdicts)} mutants of {len(modules)} modules: "
-        f"{len(verdicts) - len([v for v in verdicts if v.key in survived])} noticed, "
-        f"{len(survived - unexplained)} explained, {len(unexplained)} unexplained"
+    for module in sorted(modules):
+        console.print(_counted(module, [v for v in verdicts if v.target.module == module], known))
+    if len(modules) > 1:
+        console.print(_counted(f"{len(modules)} modules", verdicts, known))
+    return 1 if survived - known.keys() or stale or not verdicts else 0
+
+
+def _counted(what: str, verdicts: list[Verdict], known: dict[tuple[str, str], str]) -> str:
+    survivors = [v for v in verdicts if v.outcome is Outcome.SURVIVED]
+    explained_ones = [v for v in survivors if v.key in known]
+    return (
+        f"{what}: {len(verdicts)} mutants, {len(verdicts) - len(survivors)} noticed, "
+        f"{len(explained_ones)} explained, {len(survivors) - len(explained_ones)} unexplained"
     )
-    return 1 if unexplained or stale or not verdicts else 0
 
 
 if __name__ == "__main__":

@@ -93,8 +93,14 @@ def _paths(node: ast.AST, place: str, path: _Path) -> Iterator[tuple[str, _Path]
             if isinstance(child, ast.FunctionDef | ast.ClassDef):
                 inner = f"{place}.{child.name}".lstrip(".")
             yield inner, step
-            if not isinstance(child, ast.Raise):  # what is raised is what matters, not its words
+            # What is raised is what matters, not its words.
+            if not isinstance(child, ast.Raise) and not _is_setting(child):
                 yield from _paths(child, inner, step)
+
+
+def _is_setting(node: ast.AST) -> bool:
+    """An argument given by name as a constant: changed with its name, so that it can be told."""
+    return isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant)
 
 
 def _left_alone(node: ast.AST) -> bool:
@@ -115,6 +121,9 @@ def _changes(node: ast.AST) -> Iterator[Callable[[Any], ast.AST]]:
     """What a node of the tree can become; each change is given a copy of it."""
     if isinstance(node, ast.Constant):
         yield from _of_constants(node)
+    elif isinstance(node, ast.keyword) and isinstance(node.value, ast.Constant):
+        for change in _of_constants(node.value):
+            yield lambda n, change=change: _with(n, value=change(n.value))
     elif isinstance(node, ast.Call):
         yield from _of_calls(node)
     elif isinstance(node, ast.stmt):

@@ -42,5 +42,16 @@ TARGETS: Final = (
     ),
     Target("acl.admin.freshness", (f"{_SAFE}/test_acl_freshness.py", _DELEGATION)),
     Target("acl.principal", (f"{_ACL}/test_principal.py",)),
+    Target("acl.digest", (f"{_ACL}/test_digest.py",)),
+    Target("acl.seal", (f"{_ACL}/test_seal.py",)),
+    Target("acl.audit.chain", (f"{_ACL}/test_audit_chain.py",)),
+    Target("acl.identity.narrowing", (f"{_ACL}/test_claims.py", f"{_ACL}/test_key_lifecycle.py")),
+    Target("acl.identity.authenticate", (f"{_ACL}/test_authenticate.py",)),
+    Target("acl.identity.claims", (f"{_ACL}/test_claims.py", f"{_ACL}/test_tokens.py")),
+    Target(
+        "acl.identity.tokens",
+        (f"{_ACL}/test_tokens.py", f"{_ACL}/test_claims.py", f"{_ACL}/test_jwks.py"),
+    ),
+    Target("acl.signing", (f"{_ACL}/test_signing.py",)),
     Target("ingestion.index.gate", (_GATE, _DELEGATION)),
 )

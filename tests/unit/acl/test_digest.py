@@ -86,3 +86,20 @@ def test_a_keyed_id_is_a_function_of_secret_purpose_and_parts() -> None:
     }
     assert len(ids) == 4
     assert keyed_id(SECRET, "chunk", "a", "b") in ids
+
+
+def test_ids_and_digests_are_what_they_were_when_the_first_catalogues_were_written() -> None:
+    assert keyed_id(SECRET, "chunk", "bank", b"\0", 7) == "9307c6ab-f591-b6fe-98fb-e7becc2a0fb7"
+    assert keyed(SECRET, "a purpose of more than 16 bytes", "bank").hex() == (
+        "0e5787ed4879c9e11d5a1f18500536725eb5832a888a6fddc8e2dc0ecdd616a0"
+    )
+    assert view_digest(SECRET, "bank", [("acl", "wiki", bytes(31) + b"\1")]) == (
+        "d8782713fadefb937fe421f40018217a752bda02bbf79e14f380442d2887100c"
+    )
+
+
+@given(start=_hashes, item=_hashes)
+def test_a_content_hash_is_a_sum_of_numbers_written_big_endian(start: bytes, item: bytes) -> None:
+    total = sum(int.from_bytes(part, "big") for part in (start, item)) % 2**256
+    assert add(start, item) == total.to_bytes(32, "big")
+    assert add(EMPTY, item) == item

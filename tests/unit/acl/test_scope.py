@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from acl.caller import ApiScope, Caller
+from acl.caller import ApiScope, Caller, GroupsFrom
 from acl.conditions import (
     RESERVED_FIELDS,
     AllOf,
@@ -133,3 +133,9 @@ def test_a_caller_needs_the_very_api_scope() -> None:
     who.require(ApiScope.RETRIEVE)
     with pytest.raises(MissingScopeError, match="acl:admin"):
         who.require(ApiScope.ACL_ADMIN)
+
+
+def test_api_scopes_and_the_sources_of_groups_are_spelt_as_tokens_and_settings_spell_them() -> None:
+    spelt = {"retrieve", "verify", "ingest", "acl:admin", "analyst", "audit", "ops"}
+    assert {scope.value for scope in ApiScope} == spelt
+    assert {origin.value for origin in GroupsFrom} == {"directory", "claim", "both"}

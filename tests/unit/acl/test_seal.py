@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from acl.caller import GroupsFrom, Narrowing
-from acl.errors import InvalidSealError
+from acl.errors import AclNotCurrentError, InvalidSealError
 from acl.principal import Principal
-from acl.seal import Purpose, caller_binding, seal, unseal
+from acl.seal import Purpose, acl_token, caller_binding, require_current, seal, unseal
 from tests.support.installation import SECRET, caller
 
 _values = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9), max_size=3)
@@ -68,3 +68,28 @@ def test_everything_that_decides_a_view_is_in_the_binding_of_a_caller() -> None:
     )
     assert len({caller_binding(who) for who in different}) == len(different)
     assert caller_binding(replace(ann, via="key:1")) == caller_binding(ann)
+
+
+def test_a_sealed_value_outlives_the_version_that_made_it() -> None:
+    sealed = "fCqz9yXknTqQN-D2mHi9llMAdyQyJh6supvL0pAeQYjsty2d"
+    assert seal(SECRET, Purpose.CURSOR, {"o": 8, "b": "ü"}, "bank") == sealed
+    assert unseal(SECRET, Purpose.CURSOR, sealed, "bank") == {"o": 8, "b": "ü"}
+    assert {purpose.value for purpose in Purpose} == {"cursor", "acl-token"}
+
+
+def test_a_text_longer_than_any_that_was_issued_is_not_even_decoded() -> None:
+    longest = seal(SECRET, Purpose.CURSOR, {"o": "x" * 3_048}, "bank")
+    assert len(longest) == 4_096
+    assert unseal(SECRET, Purpose.CURSOR, longest, "bank") == {"o": "x" * 3_048}
+    with pytest.raises(InvalidSealError, match="longer than any that was issued"):
+        unseal(SECRET, Purpose.CURSOR, f"{longest}A", "bank")
+
+
+def test_a_token_for_a_change_is_refused_until_the_change_has_arrived() -> None:
+    token = acl_token(SECRET, "bank", 3)
+    for version in (3, 4):
+        require_current(SECRET, "bank", token, acl_version=version)
+    with pytest.raises(AclNotCurrentError, match="at_least_as_fresh"):
+        require_current(SECRET, "bank", token, acl_version=2)
+    with pytest.raises(InvalidSealError):
+        require_current(SECRET, "rival", token, acl_version=4)
