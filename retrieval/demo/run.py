@@ -17,6 +17,7 @@ from retrieval.demo import show
 from retrieval.demo.checks import check
 from retrieval.demo.curtain import hide
 from retrieval.demo.measure import measure
+from retrieval.demo.proof import prove
 from retrieval.demo.scenario import load
 from retrieval.demo.world import apply_change, set_up
 from retrieval.pipeline import retrieve
@@ -46,6 +47,7 @@ def main(data_dir: Path = DEFAULT_DATA_DIR) -> int:
         checks = _showcase(console, runtime, scenario)
         checks += _behind_the_curtain(console, runtime)
         checks += _rebuilt(console, runtime)
+        checks += prove(console, runtime)
         figures = measure(runtime, scenario)
         runtime.recorder.flush()
     console.print(show.measured_table(figures))
