@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.metadata import entry_points
 from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING
 
@@ -30,15 +31,15 @@ if TYPE_CHECKING:
     from tests.mutation.operators import Mutant
     from tests.mutation.targets import Target
 
-# Everything that the project imports of others is imported once, before anything is forked; the
-# project itself must not be.
+# Everything that the project imports of others is imported once, before anything is forked; what
+# may be changed, and what imports it, must not be. The verifier knows nothing of the other packages.
 _WHAT_IS_IMPORTED = """
 import sys, warnings
 warnings.simplefilter("ignore")
 import hypothesis.strategies, retrieval.pipeline, retrieval.runtime, tests.support.installation
 print(*sys.modules)
 """
-_PACKAGES = ("acl", "ingestion", "retrieval", "verifier")
+_PACKAGES = ("acl", "ingestion", "retrieval")
 _FAILED = 1  # pytest: tests ran and some failed
 _POLL_SECONDS = 0.02
 _MAKE_BLANK = """
@@ -74,7 +75,8 @@ class Sandbox:
         names = _python(root, _WHAT_IS_IMPORTED).split()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            for name in ("pytest", *names):
+            plugins = [plugin.module for plugin in entry_points(group="pytest11")]
+            for name in ("pytest", *plugins, *names):
                 if name.partition(".")[0] not in {*_PACKAGES, "tests", "__main__"}:
                     with suppress(ImportError):
                         importlib.import_module(name)
