@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.mutation.targets import Target
 
 # Everything that the project imports of others is imported once, before anything is forked; what
-# may be changed, and what imports it, must not be. The verifier knows nothing of the other packages.
+# may be changed, and what imports it, must not be. The verifier knows nothing of the others.
 _WHAT_IS_IMPORTED = """
 import sys, warnings
 warnings.simplefilter("ignore")
