@@ -63,7 +63,8 @@ def main(words: list[str]) -> int:
     started = time.monotonic()
     with TemporaryDirectory(prefix="mutation-") as directory:
         sandbox = Sandbox.prepared(ROOT, Path(directory))
-        limits = {target: 10 * sandbox.unbroken(target) + 20 for target in chosen}
+        with ThreadPoolExecutor(WORKERS) as pool:
+            took = dict(zip(chosen, pool.map(sandbox.unbroken, chosen), strict=True))
         work = [
             (target, mutant)
             for target in chosen
@@ -74,7 +75,9 @@ def main(words: list[str]) -> int:
 
             def one(item: tuple[Target, Mutant]) -> Verdict:
                 target, mutant = item
-                verdict = Verdict(target, mutant, sandbox.run(target, mutant, limits[target]))
+                verdict = Verdict(
+                    target, mutant, sandbox.run(target, mutant, 10 * took[target] + 20)
+                )
                 if verdict.outcome is Outcome.SURVIVED and verdict.key not in known:
                     where = f"{target.file}:{mutant.line}"
                     progress.console.print(f"survived  {where}  {mutant.name}", markup=False)

@@ -28,8 +28,13 @@ class Target:
 
 
 TARGETS: Final = (
-    Target("acl.resolve", (f"{_ACL}/test_resolve.py", _REFERENCE, _DELEGATION)),
-    Target("acl.reach", (_REFERENCE, f"{_ACL}/test_resolver.py", _DELEGATION)),
+    Target(
+        "acl.resolve", (f"{_ACL}/test_resolve.py", f"{_ACL}/test_reach.py", _REFERENCE, _DELEGATION)
+    ),
+    Target(
+        "acl.reach",
+        (f"{_ACL}/test_reach.py", _REFERENCE, f"{_ACL}/test_resolver.py", _DELEGATION),
+    ),
     Target("acl.scope", (f"{_ACL}/test_scope.py", _REFERENCE, f"{_ACL}/test_resolver.py")),
     Target("acl.caller", (f"{_ACL}/test_scope.py", _DELEGATION)),
     Target(
