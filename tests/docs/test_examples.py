@@ -59,11 +59,14 @@ def test_the_readme_does_what_it_says(tmp_path: Path, environment: dict[str, str
             )
             assert done.returncode == 0, fence.text + done.stderr
             outputs.append(done.stdout)
-    first, hidden, kept_current = outputs
+    first, hidden, kept_current, accounted = outputs
     assert "28 days" in first
     assert "28 days" not in hidden
     assert hidden.count("no evidence") == 2
     assert "generation" in kept_current
+    assert "nothing to change" in accounted
+    assert "user:ann sees it" in accounted
+    assert accounted.count("intact") == 2
 
 
 def test_the_acl_file_of_the_readme_says_what_its_comments_say() -> None:
