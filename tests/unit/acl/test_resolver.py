@@ -11,7 +11,7 @@ from acl.admin.acls import grant, put_acl, revoke
 from acl.admin.directory import add_member, ensure_principal
 from acl.content import Delta, Guarded, change_content
 from acl.entries import AclEntry, Effect
-from acl.errors import NotFoundError, ScopeTooLargeError
+from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
 from acl.models import Tenant
 from acl.principal import Principal
 from acl.resolver import Resolved, Resolver
@@ -172,3 +172,42 @@ def test_granting_again_with_another_expiry_is_seen_at_once(
         entry = AclEntry(Effect.ALLOW, USER, NOON + HOUR)
         assert grant(session, TENANT, "a", entry, now=NOON)
     assert _resolve(catalogue, resolver).scope.valid_until == NOON + HOUR
+
+
+def test_whoever_was_decided_on_longest_ago_is_forgotten_first(
+    catalogue: Database, resolver: Resolver
+) -> None:
+    _acl(catalogue, "a", ALLOW)
+    first_of_ann = _resolve(catalogue, resolver)
+    _resolve(catalogue, resolver, "user:bob")
+    with catalogue.write(TENANT) as session:
+        grant(session, TENANT, "a", AclEntry(Effect.DENY, Principal.parse("user:eve")), now=NOON)
+    ann = _resolve(catalogue, resolver)
+    assert ann is not first_of_ann  # decided on anew, so later than Bob
+    cid = _resolve(catalogue, resolver, "user:cid")
+    assert _resolve(catalogue, resolver) is ann
+    assert _resolve(catalogue, resolver, "user:cid") is cid
+    bob = _resolve(catalogue, resolver, "user:bob")
+    assert _resolve(catalogue, resolver, "user:bob") is bob  # remembered again
+    assert _resolve(catalogue, resolver) is not ann  # and Ann not any more
+
+
+def test_a_caller_s_scope_alone_is_the_scope_of_the_view(
+    catalogue: Database, resolver: Resolver
+) -> None:
+    _acl(catalogue, "a", ALLOW)
+    known = _resolve(catalogue, resolver).scope
+    with catalogue.read(TENANT) as session:
+        assert resolver.scope(session, ANN, now=NOON) is known
+        assert Resolver(SECRET).scope(session, ANN, now=NOON) == known
+
+
+def test_a_tenant_switched_off_is_refused_although_its_callers_are_remembered(
+    catalogue: Database, resolver: Resolver
+) -> None:
+    _acl(catalogue, "a", ALLOW)
+    _resolve(catalogue, resolver)
+    with catalogue.unguarded("tenants belong to no tenant", writable=True) as session:
+        session.get_one(Tenant, TENANT).enabled = False
+    with pytest.raises(TenantDisabledError):
+        _resolve(catalogue, resolver)
