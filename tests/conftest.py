@@ -38,7 +38,7 @@ settings.register_profile(
 # For mutants: the same examples each time, and none made smaller, since the first failure will do.
 settings.register_profile(
     "mutants",
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,

@@ -15,13 +15,15 @@ from acl.admin.freshness import confirm, limit_age
 from acl.caller import GroupsFrom, Narrowing
 from acl.content import Delta, Guarded, change_content
 from acl.entries import AclEntry, Effect
-from acl.models import AclRow
+from acl.models import AclRow, PrincipalRow
 from acl.principal import EVERYONE, Principal
 from acl.resolve import resolve
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import SECRET, TENANT, caller
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from acl.caller import Caller
     from acl.orm import Database
     from acl.scope import AccessScope
@@ -30,6 +32,8 @@ RIVAL = "rival"
 ANN = Principal.parse("user:ann")
 STAFF = Principal.parse("group:staff")
 ALL = Principal.parse("group:all")
+GUESTS = Principal.parse("group:guests")
+LATER = NOON + HOUR
 CLAIMED = replace(caller("user:ann"), groups=frozenset({STAFF}), groups_from=GroupsFrom.BOTH)
 
 
@@ -122,3 +126,120 @@ def test_only_a_tenant_s_own_acls_are_too_old(two_tenants: Database) -> None:
     with two_tenants.unguarded("the statements alone are looked at") as session:
         assert reach.outdated(session, TENANT, NOON) == ([], None)
         assert reach.outdated(session, RIVAL, NOON) == (["share"], None)
+
+
+@pytest.fixture
+def claims(catalogue: Database) -> Database:
+    """Ann is in 'staff', which is in 'all'; so are 'guests', for whom a token may vouch."""
+    with catalogue.write(TENANT) as session:
+        for principal in (ANN, STAFF, ALL, GUESTS, EVERYONE):
+            ensure_principal(session, TENANT, principal, now=NOON)
+        for group, member in ((STAFF, ANN), (ALL, STAFF), (ALL, GUESTS)):
+            add_member(session, TENANT, group, member, now=NOON)
+    for name, principal in (("ann", ANN), ("staff", STAFF), ("all", ALL), ("guests", GUESTS)):
+        _put(catalogue, TENANT, name, AclEntry(Effect.ALLOW, principal))
+    return catalogue
+
+
+def _names(database: Database, who: Caller, *, now: datetime = NOON) -> set[str]:
+    with database.read(TENANT) as session:
+        seen = resolve(session, who, now=now).acl_ids
+        return set(session.scalars(select(AclRow.name).where(AclRow.id.in_(seen))))
+
+
+def _claiming(origin: GroupsFrom, *groups: Principal) -> Caller:
+    return replace(caller("user:ann"), groups=frozenset(groups), groups_from=origin)
+
+
+@pytest.mark.parametrize(
+    ("origin", "groups", "seen"),
+    [
+        (GroupsFrom.DIRECTORY, (GUESTS,), {"ann", "staff", "all"}),
+        (GroupsFrom.CLAIM, (GUESTS,), {"ann", "guests", "all"}),
+        (GroupsFrom.CLAIM, (), {"ann"}),
+        (GroupsFrom.BOTH, (GUESTS,), {"ann", "staff", "guests", "all"}),
+        (GroupsFrom.BOTH, (), {"ann", "staff", "all"}),
+        (GroupsFrom.CLAIM, (Principal.parse("group:unheard-of"),), {"ann"}),
+    ],
+)
+def test_groups_count_from_where_they_are_said_to_come(
+    claims: Database, origin: GroupsFrom, groups: tuple[Principal, ...], seen: set[str]
+) -> None:
+    assert _names(claims, _claiming(origin, *groups)) == seen
+
+
+def test_whoever_is_switched_off_is_in_no_group_whatever_the_token_says(claims: Database) -> None:
+    _put(claims, TENANT, "public", AclEntry(Effect.ALLOW, EVERYONE))
+    assert "public" in _names(claims, _claiming(GroupsFrom.BOTH, GUESTS))
+    with claims.write(TENANT) as session:
+        session.get_one(PrincipalRow, (TENANT, str(ANN))).enabled = False
+    assert _names(claims, _claiming(GroupsFrom.BOTH, GUESTS)) == set()
+    assert _names(claims, caller("user:nobody")) == set()
+
+
+def test_what_a_disabled_group_admits_to_is_gone_and_what_it_refuses_is_not(
+    claims: Database,
+) -> None:
+    both = (AclEntry(Effect.ALLOW, ANN), AclEntry(Effect.DENY, ALL))
+    _put(claims, TENANT, "refused", *both)
+    for disabled in (STAFF, GUESTS):
+        with claims.write(TENANT) as session:
+            session.get_one(PrincipalRow, (TENANT, str(disabled))).enabled = False
+    assert _names(claims, caller("user:ann")) == {"ann"}
+    assert _names(claims, _claiming(GroupsFrom.CLAIM, GUESTS)) == {"ann"}
+
+
+def test_everyone_can_be_switched_off(claims: Database) -> None:
+    _put(claims, TENANT, "public", AclEntry(Effect.ALLOW, EVERYONE))
+    assert "public" in _names(claims, caller("user:ann"))
+    with claims.write(TENANT) as session:
+        session.get_one(PrincipalRow, (TENANT, str(EVERYONE))).enabled = False
+    assert "public" not in _names(claims, caller("user:ann"))
+
+
+def test_a_group_that_only_the_token_knows_can_be_refused_until_the_entry_expires(
+    claims: Database,
+) -> None:
+    stranger = Principal.parse("group:unheard-of")
+    _put(claims, TENANT, "ann", AclEntry(Effect.ALLOW, ANN), AclEntry(Effect.DENY, stranger, LATER))
+    _put(claims, TENANT, "strange", AclEntry(Effect.ALLOW, stranger))
+    with claims.write(TENANT) as session:
+        session.delete(session.get_one(PrincipalRow, (TENANT, str(stranger))))
+    who = _claiming(GroupsFrom.CLAIM, stranger)
+    assert _names(claims, who) == set()
+    assert _names(claims, who, now=LATER) == {"ann"}
+    with claims.read(TENANT) as session:
+        assert resolve(session, who, now=NOON).valid_until == LATER
+
+
+def test_a_purpose_takes_away_the_acls_that_state_others(claims: Database) -> None:
+    _put(claims, TENANT, "ann", AclEntry(Effect.ALLOW, ANN), purposes=["audit", "fraud"])
+    _put(claims, TENANT, "staff", AclEntry(Effect.ALLOW, STAFF), purposes=["fraud"])
+    for purpose, seen in (
+        (None, {"ann", "staff", "all"}),
+        ("fraud", {"ann", "staff", "all"}),
+        ("audit", {"ann", "all"}),
+        ("marketing", {"all"}),
+    ):
+        who = replace(caller("user:ann"), narrowing=Narrowing(purpose=purpose))
+        assert _names(claims, who) == seen
+
+
+def test_what_inherits_is_reached_closed_and_named_with_what_it_is_below(claims: Database) -> None:
+    allow = AclEntry(Effect.ALLOW, ANN)
+    _put(claims, TENANT, "top", allow, managed_by="share")
+    _put(claims, TENANT, "middle", parent="top")
+    _put(claims, TENANT, "own", parent="middle", inherit=False)
+    assert _names(claims, caller("user:ann")) == {"ann", "staff", "all", "top", "middle"}
+    below = replace(caller("user:ann"), narrowing=Narrowing(acls=frozenset({"top"})))
+    assert _names(claims, below) == {"top", "middle"}
+    with claims.write(TENANT) as session:
+        limit_age(session, TENANT, "share", max_age_seconds=60, now=NOON)
+        confirm(session, TENANT, "share", now=NOON)
+    assert _names(claims, below, now=NOON) == {"top", "middle"}
+    with claims.read(TENANT) as session:
+        assert resolve(session, below, now=NOON).valid_until == NOON + HOUR / 60
+        late = resolve(session, below, now=NOON + HOUR / 60)
+        elsewhere = replace(below, narrowing=Narrowing(sources=frozenset({"mail"})))
+        assert resolve(session, elsewhere, now=NOON + HOUR).closed == frozenset()
+    assert (late.acl_ids, late.closed) == (frozenset(), {"share"})

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from acl.caller import ApiScope, Caller, GroupsFrom
+from acl.caller import ApiScope, Caller, GroupsFrom, Narrowing
 from acl.conditions import (
     RESERVED_FIELDS,
     AllOf,
@@ -139,3 +139,18 @@ def test_api_scopes_and_the_sources_of_groups_are_spelt_as_tokens_and_settings_s
     spelt = {"retrieve", "verify", "ingest", "acl:admin", "analyst", "audit", "ops"}
     assert {scope.value for scope in ApiScope} == spelt
     assert {origin.value for origin in GroupsFrom} == {"directory", "claim", "both"}
+
+
+def test_a_caller_is_bound_by_an_agent_or_by_what_the_token_takes_away() -> None:
+    ann = Principal.parse("user:ann")
+    assert not Caller("bank", ann).bound
+    assert Caller("bank", ann, (Principal.parse("service:bot"),)).bound
+    assert Caller("bank", ann, narrowing=Narrowing(purpose="audit")).bound
+    assert Caller("bank", ann, via="key:1") == Caller("bank", ann)
+
+
+def test_a_token_asserts_groups_and_nothing_else() -> None:
+    ann = Principal.parse("user:ann")
+    Caller("bank", ann, groups=frozenset({Principal.parse("group:staff")}))
+    with pytest.raises(InvalidPrincipalError, match="groups"):
+        Caller("bank", ann, groups=frozenset({Principal.parse("group:staff"), ann}))
