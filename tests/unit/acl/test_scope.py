@@ -122,9 +122,9 @@ def test_every_condition_must_hold(
 
 @pytest.mark.parametrize("nobody", [EVERYONE, Principal.parse("group:staff")])
 def test_only_users_and_services_call(nobody: Principal) -> None:
-    with pytest.raises(InvalidPrincipalError, match="subject"):
+    with pytest.raises(InvalidPrincipalError, match="^subject: "):
         Caller("bank", nobody)
-    with pytest.raises(InvalidPrincipalError, match="actor"):
+    with pytest.raises(InvalidPrincipalError, match="^actor: "):
         Caller("bank", Principal.parse("user:ann"), (nobody,))
 
 
