@@ -33,7 +33,7 @@ TARGETS: Final = (
     Target("acl.scope", (_SCOPE, _REACH)),
     Target("acl.reach", (_REACH, _REFERENCE, _RESOLVER)),
     Target("acl.resolve", (f"{_ACL}/test_resolve.py", _REACH, _REFERENCE)),
-    Target("acl.view", (_SCOPE, _RESOLVER, _REFERENCE)),
+    Target("acl.view", (f"{_ACL}/test_view.py", _SCOPE, _RESOLVER)),
     Target("acl.conditions", (_SCOPE,)),
     Target("acl.resolver", (_RESOLVER,)),
     Target("ingestion.index.gate", (_GATE,)),
