@@ -98,8 +98,9 @@ def test_a_caller_cannot_filter_on_what_the_scope_decides(field: str) -> None:
 
 
 def test_a_filter_without_values_is_refused() -> None:
-    with pytest.raises(InvalidConditionError, match="give a value"):
+    with pytest.raises(InvalidConditionError, match="give a value") as refused:
         caller_filter({"source": ()})
+    assert refused.value.code == "invalid_request"
 
 
 @pytest.mark.parametrize(
