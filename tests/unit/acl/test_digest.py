@@ -103,3 +103,4 @@ def test_a_content_hash_is_a_sum_of_numbers_written_big_endian(start: bytes, ite
     total = sum(int.from_bytes(part, "big") for part in (start, item)) % 2**256
     assert add(start, item) == total.to_bytes(32, "big")
     assert add(EMPTY, item) == item
+    assert len(EMPTY) == len(item)

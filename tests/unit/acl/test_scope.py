@@ -123,9 +123,9 @@ def test_every_condition_must_hold(
 
 @pytest.mark.parametrize("nobody", [EVERYONE, Principal.parse("group:staff")])
 def test_only_users_and_services_call(nobody: Principal) -> None:
-    with pytest.raises(InvalidPrincipalError, match="^subject: "):
+    with pytest.raises(InvalidPrincipalError, match=r"^subject: "):
         Caller("bank", nobody)
-    with pytest.raises(InvalidPrincipalError, match="^actor: "):
+    with pytest.raises(InvalidPrincipalError, match=r"^actor: "):
         Caller("bank", Principal.parse("user:ann"), (nobody,))
 
 
