@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from string import ascii_letters, digits
 
 import pytest
 from hypothesis import assume, given
@@ -93,3 +94,11 @@ def test_a_token_for_a_change_is_refused_until_the_change_has_arrived() -> None:
         require_current(SECRET, "bank", token, acl_version=2)
     with pytest.raises(InvalidSealError):
         require_current(SECRET, "rival", token, acl_version=4)
+
+
+def test_the_bits_that_the_last_character_leaves_over_are_not_another_spelling() -> None:
+    sealed = seal(SECRET, Purpose.CURSOR, {"o": 8}, "bank")
+    assert len(sealed) % 4  # so that there are some
+    for last in {*ascii_letters, *digits, "-", "_"} - {sealed[-1]}:
+        with pytest.raises(InvalidSealError):
+            unseal(SECRET, Purpose.CURSOR, sealed[:-1] + last, "bank")
