@@ -57,9 +57,8 @@ def view_digest(secret: bytes, tenant: str, visible: Iterable[tuple[str, str, by
         visible: (ACL id, source, content hash) of everything visible that is not empty; what is
             empty must be left out, because a caller cannot see that it exists.
     """
-    state = hmac.new(secret, f"view\0{tenant}\0".encode(), hashlib.sha256)
+    said = [f"view\0{tenant}\0".encode()]
     for acl_id, source, content_hash in sorted(visible):
         # Lengths first, so that no two lists of names read alike.
-        names = f"{len(acl_id)}:{acl_id}{len(source)}:{source}"
-        state.update(names.encode() + content_hash)
-    return state.hexdigest()
+        said += (f"{len(acl_id)}:{acl_id}{len(source)}:{source}".encode(), content_hash)
+    return hmac.digest(secret, b"".join(said), "sha256").hex()

@@ -82,7 +82,8 @@ class AclRow(TenantScoped, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "parent_id"], ["acl.tenant", "acl.id"]),
         Index("uq_acl_name", "tenant", "name", unique=True),
-        Index("ix_acl_parent", "tenant", "parent_id"),
+        # With all that a closure reads in it, so that it reads nothing else.
+        Index("ix_acl_parent", "tenant", "parent_id", "inherit", "id"),
         CheckConstraint("live_chunks >= 0", name="ck_acl_live_chunks"),
     )
 
@@ -99,7 +100,7 @@ class AclEntryRow(TenantScoped, Base):
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "acl_id"], ["acl.tenant", "acl.id"], ondelete="CASCADE"),
-        Index("ix_acl_entry_principal", "tenant", "principal"),
+        Index("ix_acl_entry_principal", "tenant", "principal", "effect", "acl_id", "expires_at"),
         CheckConstraint("effect IN ('allow', 'deny')", name="ck_acl_entry_effect"),
     )
 

@@ -127,12 +127,17 @@ def of(
         values["asserted"] = sorted(str(group) for group in asserted)
     if shape.purpose:
         values["purpose"] = purpose
-    rows = session.execute(_statement(shape), values).all()
-    return Reached(
-        acl_ids=frozenset(row.acl_id for row in rows if row.acl_id is not None),
-        closed={row.acl_id: row.because for row in rows if row.because},
-        expiry=next(row.expiry for row in rows if row.acl_id is None),
-    )
+    acl_ids: set[str] = set()
+    closed: dict[str, str] = {}
+    next_expiry: datetime | None = None
+    for acl_id, because, expiry in session.execute(_statement(shape), values):
+        if acl_id is None:
+            next_expiry = expiry
+            continue
+        acl_ids.add(acl_id)
+        if because:
+            closed[acl_id] = because
+    return Reached(frozenset(acl_ids), closed, next_expiry)
 
 
 def outdated(session: Session, tenant: str, now: datetime) -> tuple[list[str], datetime | None]:

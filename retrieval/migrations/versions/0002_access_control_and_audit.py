@@ -64,6 +64,15 @@ def upgrade() -> None:
     # another index, and walks all memberships of the tenant.
     op.drop_index("ix_membership_grp", table_name="membership")
     op.create_index("ix_membership_grp", "membership", ["tenant", "grp", "member"])
+    # With all that resolution reads in them, so that it reads nothing else.
+    op.drop_index("ix_acl_parent", table_name="acl")
+    op.create_index("ix_acl_parent", "acl", ["tenant", "parent_id", "inherit", "id"])
+    op.drop_index("ix_acl_entry_principal", table_name="acl_entry")
+    op.create_index(
+        "ix_acl_entry_principal",
+        "acl_entry",
+        ["tenant", "principal", "effect", "acl_id", "expires_at"],
+    )
     for name, kind in (("last_used_at", _AT), ("replaces", sa.String())):
         op.add_column("api_key", sa.Column(name, kind, nullable=True))
     op.add_column(
