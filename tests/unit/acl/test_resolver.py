@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, update
 
 from acl.admin.acls import grant, put_acl, revoke
-from acl.admin.directory import add_member, ensure_principal
+from acl.admin.directory import add_member, ensure_principal, ensure_tenant
 from acl.content import Delta, Guarded, change_content
 from acl.entries import AclEntry, Effect
 from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
@@ -211,3 +211,17 @@ def test_a_tenant_switched_off_is_refused_although_its_callers_are_remembered(
         session.get_one(Tenant, TENANT).enabled = False
     with pytest.raises(TenantDisabledError):
         _resolve(catalogue, resolver)
+
+
+def test_every_tenant_is_judged_by_its_own_versions_and_switch(
+    catalogue: Database, resolver: Resolver
+) -> None:
+    for name in ("aaa", "zzz"):  # on either side of the tenant in any order
+        ensure_tenant(catalogue, name, now=NOON)
+        with catalogue.write(name) as session:
+            session.get_one(Tenant, name).enabled = False
+    _acl(catalogue, "a", ALLOW)
+    assert len(_resolve(catalogue, resolver).scope.acl_ids) == 1
+    for name in ("aaa", "zzz"):
+        with catalogue.read(name) as session, pytest.raises(TenantDisabledError):
+            resolver.resolve(session, caller("user:ann", tenant=name), now=NOON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +17,9 @@ from ingestion.errors import IndexUnavailableError
 from ingestion.index.gate import ClearedSearch, GatedIndex, clear, unit
 from ingestion.index.memory import MemoryIndex
 from ingestion.index.port import Point, SearchRequest, SparseVector, VectorIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _TENANT = AnyOf("tenant", ("bank",))
 _ACL = AnyOf("acl", ("a0", "a1"))
@@ -169,3 +173,39 @@ def test_a_malformed_sparse_vector_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=named):
         SparseVector(indices, values)
+
+
+class _Asked(MemoryIndex):
+    """An engine that notes what it is asked to change."""
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__(dimensions)
+        self.changes: list[object] = []
+
+    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
+        self.changes.append(changes)
+        super().set_sources(changes)
+
+
+def test_sources_are_passed_on_under_well_formed_ids_and_nothing_is_not() -> None:
+    engine = _Asked(4)
+    index = GatedIndex(engine, dimensions=4)
+    index.set_sources({})
+    index.set_sources({_ID: ("wiki", "mail")})
+    with pytest.raises(ValueError, match="lower case"):
+        index.set_sources({_ID.upper(): ("wiki",)})
+    assert engine.changes == [{_ID: ("wiki", "mail")}]
+
+
+def test_what_is_answered_without_the_engine_is_exact() -> None:
+    index = GatedIndex(MemoryIndex(4), dimensions=4)
+    assert index.search(_scope(), _REQUEST).exact
+    assert index.search(_scope("a0"), SearchRequest(None, None, limit=1)).exact
+
+
+def test_a_search_by_words_alone_stays_one() -> None:
+    words = SparseVector((1,), (1.0,))
+    cleared = clear(_scope("a0"), SearchRequest(None, words, limit=1), dimensions=4)
+    assert cleared.dense is None
+    assert cleared.sparse is words
+    assert clear(_scope("a0"), _REQUEST, dimensions=4).dense is not None
