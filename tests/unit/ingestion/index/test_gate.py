@@ -14,6 +14,7 @@ from acl.conditions import AllOf, AnyOf, InvalidConditionError
 from acl.principal import Principal, PrincipalKind
 from acl.scope import MINT, AccessScope
 from ingestion.errors import IndexUnavailableError
+from ingestion.index import gate
 from ingestion.index.gate import ClearedSearch, GatedIndex, clear, unit
 from ingestion.index.memory import MemoryIndex
 from ingestion.index.port import Point, SearchRequest, SparseVector, VectorIndex
@@ -209,3 +210,36 @@ def test_a_search_by_words_alone_stays_one() -> None:
     assert cleared.dense is None
     assert cleared.sparse is words
     assert clear(_scope("a0"), _REQUEST, dimensions=4).dense is not None
+
+
+def _numbered(count: int) -> list[Point]:
+    return [
+        Point(
+            id=f"00000000-0000-0000-0000-{number:012x}",
+            tenant="bank",
+            acl="a0",
+            sources=("wiki",),
+            media_type="text/plain",
+            dense=np.ones(4, np.float32),
+            sparse=SparseVector((1,), (1.0,)),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 4, 100])
+def test_every_id_is_told_once_and_in_order_however_long_a_page_is(
+    page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "PAGE", page)
+    index = MemoryIndex(4)
+    index.upsert(_numbered(7))
+    assert list(index.ids()) == [point.id for point in _numbered(7)]
+    assert list(MemoryIndex(4).ids()) == []
+
+
+def test_what_is_held_is_told_and_nothing_else() -> None:
+    index = MemoryIndex(4)
+    index.upsert(_numbered(2))
+    assert index.has([point.id for point in _numbered(3)]) == {p.id for p in _numbered(2)}
+    assert index.has([]) == set()
