@@ -39,10 +39,16 @@ TARGETS: Final = (
     Target("acl.conditions", (_SCOPE,)),
     Target("acl.resolver", (_RESOLVER, _DENY)),
     Target("ingestion.index.gate", (_GATE, _DELEGATION)),
-    Target("acl.content", (_RESOLVER, f"{_SAFE}/test_concurrent_writers.py", _WORLDS)),
+    Target(
+        "acl.content",
+        (f"{_ACL}/test_content.py", _RESOLVER, f"{_SAFE}/test_concurrent_writers.py", _WORLDS),
+    ),
     Target("acl.digest", (f"{_ACL}/test_digest.py",)),
     Target("acl.seal", (f"{_ACL}/test_seal.py",)),
     Target("acl.audit.chain", (f"{_ACL}/test_audit_chain.py",)),
     Target("acl.principal", (f"{_ACL}/test_principal.py",)),
-    Target("acl.admin.freshness", (f"{_SAFE}/test_acl_freshness.py", _DELEGATION)),
+    Target(
+        "acl.admin.freshness",
+        (f"{_ACL}/test_acl_age.py", f"{_SAFE}/test_acl_freshness.py", _DELEGATION),
+    ),
 )

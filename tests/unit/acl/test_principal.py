@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acl.errors import InvalidPrincipalError
-from acl.principal import EVERYONE, MAX_ID_LENGTH, Principal, PrincipalKind
+from acl.principal import EVERYONE, MAX_ID_LENGTH, Principal, PrincipalKind, check_id
 
 _ids = st.text(
     st.characters(
@@ -73,3 +73,21 @@ def test_everyone_takes_no_id() -> None:
     assert str(EVERYONE) == "everyone"
     with pytest.raises(InvalidPrincipalError, match="takes no id"):
         Principal(PrincipalKind.EVERYONE, "x")
+
+
+def test_an_id_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    assert check_id("x" * 256, field="f") == "x" * 256
+    with pytest.raises(InvalidPrincipalError, match="longer than 256"):
+        check_id("x" * 257, field="f")
+
+
+@pytest.mark.parametrize("char", ["\ue000", "\u0378", "\u2029", "\u2028", "\u00a0"])
+def test_no_private_unassigned_or_separating_character_stands_in_an_id(char: str) -> None:
+    with pytest.raises(InvalidPrincipalError, match="blank or invisible"):
+        check_id(f"a{char}b", field="f")
+
+
+@pytest.mark.parametrize("text", ["user", "group", "service"])
+def test_a_kind_alone_is_nobody(text: str) -> None:
+    with pytest.raises(InvalidPrincipalError, match="write user:ID"):
+        Principal.parse(text)
