@@ -85,9 +85,11 @@ def retrieve(
     for attempt in range(_ATTEMPTS):
         last = attempt + 1 == _ATTEMPTS
         before = snapshot(runtime, caller, at_least_as_fresh=request.at_least_as_fresh)
+        view = before.resolved.view.digest
+        offset = offset_of(runtime.secret, caller, request, view=view)
         watch.lap("resolve")
         try:
-            found = _answer(runtime, request, before, watch)
+            found = _answer(runtime, request, before, watch, offset=offset)
         except IndexUnavailableError:
             # A rebuild may have switched generations between snapshot and search.
             if not last and switched(runtime, caller.tenant, before.generation):
@@ -102,7 +104,13 @@ def retrieve(
             found, standing = _what_stands(runtime, before, found), Standing.HOLDS
         if standing is not Standing.HOLDS:
             continue
-        response = _respond(runtime, request, before, found, watch, request_id=request_id)
+        cursor = None
+        if found.more:
+            end = offset + request.limit
+            cursor = cursor_after(runtime.secret, caller, request, view=view, offset=end)
+        response = _respond(
+            runtime, request, before, found, watch, request_id=request_id, next_cursor=cursor
+        )
         if rights_hold(runtime, caller, before.scope):
             return response
         withdraw(runtime, caller, response)
@@ -120,14 +128,15 @@ def _respond(
     watch: Stopwatch,
     *,
     request_id: str,
+    next_cursor: str | None = None,
 ) -> RetrieveResponse:
     """The response for what was found, with its receipt, when its record is durable."""
-    caller, view = before.scope.caller, before.resolved.view.digest
+    caller = before.scope.caller
     response = compose(
         found,
         request_id=request_id,
-        view=view,
-        next_cursor=_next(runtime, request, before, found),
+        view=before.resolved.view.digest,
+        next_cursor=next_cursor,
         timings=watch.stages if Include.TIMINGS in request.include else {},
         scores=Include.SCORES in request.include,
     )
@@ -147,17 +156,6 @@ def _respond(
     return response
 
 
-def _next(
-    runtime: Runtime, request: RetrieveRequest, before: Snapshot, found: Pieces
-) -> str | None:
-    """The cursor of the page after this one."""
-    if not found.more:
-        return None
-    caller, view = before.scope.caller, before.resolved.view.digest
-    at = offset_of(runtime.secret, caller, request, view=view) + request.limit
-    return cursor_after(runtime.secret, caller, request, view=view, offset=at)
-
-
 def _what_stands(runtime: Runtime, before: Snapshot, answer: Pieces) -> Pieces:
     """The answer without pieces that were deleted or changed since it was found."""
     scope, generation = before.scope, before.generation
@@ -175,11 +173,15 @@ def _what_stands(runtime: Runtime, before: Snapshot, answer: Pieces) -> Pieces:
 
 
 def _answer(
-    runtime: Runtime, request: RetrieveRequest, before: Snapshot, watch: Stopwatch
+    runtime: Runtime,
+    request: RetrieveRequest,
+    before: Snapshot,
+    watch: Stopwatch,
+    *,
+    offset: int,
 ) -> Pieces:
-    """Everything between the snapshot and the response."""
+    """Everything between the snapshot and the response, from the piece ``offset`` on."""
     scope, generation, view = before.scope, before.generation, before.resolved.view
-    offset = offset_of(runtime.secret, scope.caller, request, view=view.digest)
     closed = _closed(scope, request)
     # The order is part of the promise: with nothing visible, neither embedder nor index is asked.
     if generation is None or scope.empty or view.occurrences == 0:
