@@ -42,12 +42,6 @@ def add(content_hash: bytes, item: bytes) -> bytes:
     return (total % MODULUS).to_bytes(32, "big")
 
 
-def remove(content_hash: bytes, item: bytes) -> bytes:
-    """The content hash with one occurrence fewer."""
-    total = int.from_bytes(content_hash, "big") - int.from_bytes(item, "big")
-    return (total % MODULUS).to_bytes(32, "big")
-
-
 def view_digest(secret: bytes, tenant: str, visible: Iterable[tuple[str, str, bytes]]) -> str:
     """The digest of a view.
 
