@@ -158,6 +158,7 @@ def _rows(session: Session, model: Any, generation: str) -> list[Any]:
 
 
 def _hash(secret: bytes, row: OccurrenceRow, document: DocumentRow) -> int:
+    """What counts, said again on purpose: the product's own word could not contradict it."""
     item = occurrence_hash(
         secret,
         row.chunk_id,
