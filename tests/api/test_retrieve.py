@@ -109,7 +109,9 @@ def test_the_same_request_id_twice_is_answered_twice(service: Service) -> None:
         for _ in range(2)
     ]
     assert [reply.status_code for reply in replies] == [200, 200]
-    assert replies[0].json()["evidence"] == replies[1].json()["evidence"]
+    # Not the whole pieces: a piece says its age, and a second may pass between the two.
+    first, second = ([piece["text"] for piece in reply.json()["evidence"]] for reply in replies)
+    assert first == second != []
 
 
 def test_the_schema_describes_the_problem_and_the_bearer_token(service: Service) -> None:
