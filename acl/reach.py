@@ -130,7 +130,7 @@ def of(
     acl_ids: set[str] = set()
     closed: dict[str, str] = {}
     next_expiry: datetime | None = None
-    for acl_id, because, expiry in session.execute(_statement(shape), values):
+    for acl_id, because, expiry in session.execute(_statement(shape), values).all():
         if acl_id is None:
             next_expiry = expiry
             continue
@@ -142,9 +142,7 @@ def of(
 
 def outdated(session: Session, tenant: str, now: datetime) -> tuple[list[str], datetime | None]:
     """Whose ACLs are too old to trust at ``now``, and when the next ones will be."""
-    rows = session.execute(
-        select(AclSyncRow.name, AclSyncRow.closes_at).where(AclSyncRow.tenant == tenant)
-    ).all()
+    rows = session.execute(_confirmations(), {"tenant_name": tenant}).all()
     ahead = [row.closes_at for row in rows if row.closes_at > now]
     return [row.name for row in rows if row.closes_at <= now], min(ahead, default=None)
 
@@ -174,6 +172,11 @@ def guarding(
             where.append(AclContentRow.source.in_(sorted(narrowing.sources)))
         found.update(session.scalars(select(AclContentRow.acl_id).where(*where)))
     return frozenset(found)
+
+
+@cache
+def _confirmations() -> Select[str, datetime]:
+    return select(AclSyncRow.name, AclSyncRow.closes_at).where(AclSyncRow.tenant == _TENANT)
 
 
 @cache

@@ -9,7 +9,10 @@ answers are put together. Every step below takes away or leaves as it is; none a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from sqlalchemy import bindparam, select
 
 from acl import reach
 from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
@@ -19,12 +22,35 @@ from acl.scope import MINT, AccessScope
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from acl.caller import Caller
     from acl.reach import Reached
 
 DEFAULT_MAX_ACLS = 10_000
+
+
+class Versions(NamedTuple):
+    """What a tenant's caches are compared with."""
+
+    acl: int
+    content: int
+
+
+def versions_of(session: Session, tenant: str) -> Versions:
+    """The versions of a tenant that exists and is switched on.
+
+    Raises:
+        NotFoundError: the tenant does not exist.
+        TenantDisabledError: the tenant is switched off.
+    """
+    found = session.execute(_tenant(), {"name": tenant}).first()
+    if found is None:
+        raise NotFoundError(f"tenant {tenant!r} does not exist")
+    if not found.enabled:
+        raise TenantDisabledError("this tenant is disabled")
+    return Versions(found.acl_version, found.content_version)
 
 
 def resolve(
@@ -36,20 +62,15 @@ def resolve(
     intersection: neither the agents nor the user widen one another.
 
     Raises:
-        NotFoundError: the tenant does not exist.
-        TenantDisabledError: the tenant is switched off.
+        NotFoundError, TenantDisabledError: as :func:`versions_of`.
         ScopeTooLargeError: more than ``max_acls`` ACLs would be visible.
     """
-    tenant = session.get(Tenant, caller.tenant)
-    if tenant is None:
-        raise NotFoundError(f"tenant {caller.tenant!r} does not exist")
-    if not tenant.enabled:
-        raise TenantDisabledError("this tenant is disabled")
-    outdated, next_closing = reach.outdated(session, tenant.name, now)
+    version = versions_of(session, caller.tenant).acl
+    outdated, next_closing = reach.outdated(session, caller.tenant, now)
     everyone = _each(session, caller, now, closing=bool(outdated))
     admitted = frozenset.intersection(*(one.acl_ids for one in everyone))
     if caller.narrowing.acls is not None:
-        admitted &= reach.below(session, tenant.name, caller.narrowing.acls)
+        admitted &= reach.below(session, caller.tenant, caller.narrowing.acls)
     closed = {acl_id: name for one in everyone for acl_id, name in one.closed.items()}
     visible = admitted - closed.keys()
     if len(visible) > max_acls:
@@ -59,7 +80,7 @@ def resolve(
             "documents under fewer ACLs, or raise CLEARANCE_MAX_VISIBLE_ACLS"
         )
     changes = (next_closing, *(one.expiry for one in everyone))
-    guarding = reach.guarding(session, tenant.name, admitted & closed.keys(), caller.narrowing)
+    guarding = reach.guarding(session, caller.tenant, admitted & closed.keys(), caller.narrowing)
     return AccessScope(
         caller=caller,
         acl_ids=visible,
@@ -67,7 +88,7 @@ def resolve(
         closed=frozenset(closed[acl_id] for acl_id in guarding),
         as_of=now,
         valid_until=min((change for change in changes if change is not None), default=None),
-        acl_version=tenant.acl_version,
+        acl_version=version,
         mint=MINT,
     )
 
@@ -90,3 +111,10 @@ def _each(session: Session, caller: Caller, now: datetime, *, closing: bool) -> 
         for actor in caller.actors
     )
     return [subject, *actors]
+
+
+@cache  # built once: building it costs more than running it
+def _tenant() -> Select[bool, int, int]:
+    return select(Tenant.enabled, Tenant.acl_version, Tenant.content_version).where(
+        Tenant.name == bindparam("name")
+    )

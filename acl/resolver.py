@@ -11,20 +11,14 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, select
-
-from acl.errors import NotFoundError, TenantDisabledError
-from acl.models import Tenant
-from acl.resolve import DEFAULT_MAX_ACLS, resolve
+from acl.resolve import DEFAULT_MAX_ACLS, resolve, versions_of
 from acl.view import View, view_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from acl.caller import Caller
@@ -38,13 +32,6 @@ class Resolved:
     scope: AccessScope
     view: View
     content_version: int
-
-
-@cache
-def _versions() -> Select[bool, int, int]:
-    return select(Tenant.enabled, Tenant.acl_version, Tenant.content_version).where(
-        Tenant.name == bindparam("name")
-    )
 
 
 class Resolver:
@@ -95,18 +82,14 @@ class Resolver:
         self, session: Session, caller: Caller, now: datetime
     ) -> tuple[AccessScope, Resolved | None, int]:
         """The scope, what was remembered of the caller, and the content version."""
-        versions = session.execute(_versions(), {"name": caller.tenant}).first()
-        if versions is None:
-            raise NotFoundError(f"tenant {caller.tenant!r} does not exist")
-        if not versions.enabled:
-            raise TenantDisabledError("this tenant is disabled")
+        versions = versions_of(session, caller.tenant)
         with self._lock:
             known = self._known.get(caller)
         if (
             known is not None
-            and known.scope.acl_version == versions.acl_version
+            and known.scope.acl_version == versions.acl
             and not known.scope.expired(now)
         ):
-            return known.scope, known, versions.content_version
+            return known.scope, known, versions.content
         scope = resolve(session, caller, now=now, max_acls=self._max_acls)
-        return scope, known, versions.content_version
+        return scope, known, versions.content

@@ -38,7 +38,7 @@ def view_of(session: Session, scope: AccessScope, *, secret: bytes) -> View:
     occurrences = 0
     for ids in batches(scope.sorted_ids, _BATCH):
         rows = session.execute(_content(), {"scope_tenant": scope.tenant, "scope_acls": ids})
-        for acl_id, source, content_hash, places in rows:
+        for acl_id, source, content_hash, places in rows.all():
             if scope.permits(scope.tenant, acl_id, source):
                 covered.append((acl_id, source, content_hash))
                 occurrences += places
