@@ -194,7 +194,7 @@ ACCESS: Final = (
         "the cache's ACL version",
         "a revocation is felt only when the cache forgets",
         RESOLVER,
-        "            and known.scope.acl_version == versions.acl_version\n",
+        "            and known.scope.acl_version == versions.acl\n",
         "",
         CACHE,
     ),
