@@ -36,12 +36,17 @@ class GenerationState(StrEnum):
     """Where a build of the index stands. Exactly one generation is active."""
 
     BUILDING = "building"
+    READY = "ready"
     ACTIVE = "active"
     RETIRED = "retired"
 
 
 class GenerationRow(Base):
-    """One build of the index: what made its vectors and its cuts."""
+    """One build of the index: what made its vectors and its cuts.
+
+    ``canary_permille`` is the share of queries a ready generation answers; ``gate`` is the JSON
+    report of its last comparison with the active one; ``changed_at`` is when its state last did.
+    """
 
     __tablename__ = "generation"
 
@@ -53,10 +58,17 @@ class GenerationRow(Base):
     chunker: Mapped[str]
     sanitiser: Mapped[str]
     created_at: Mapped[datetime]
+    changed_at: Mapped[datetime | None]
+    canary_permille: Mapped[int] = mapped_column(default=0, server_default="0")
+    gate: Mapped[str | None]
 
 
 class SourceRow(TenantScoped, Base):
-    """A configured origin of documents, its SLA, and how its last run went."""
+    """A configured origin of documents, its SLA, and how its last run went.
+
+    ``cursor`` is how far a source that tells changes has been read; ``backlog`` how many listed
+    documents the last run left undone.
+    """
 
     __tablename__ = "source"
 
@@ -69,10 +81,16 @@ class SourceRow(TenantScoped, Base):
     last_attempt_at: Mapped[datetime | None]
     last_success_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    cursor: Mapped[str | None]
+    backlog: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class DocumentRow(TenantScoped, Base):
-    """A document. ``deleted_at`` is its tombstone: set first, and final for what was deleted."""
+    """A document. ``deleted_at`` is its tombstone: set first, and final for what was deleted.
+
+    ``revision`` is the source's own mark of its content (an ETag), where there is one.
+    ``pending_since`` is set while the source is known to hold a newer version than is served.
+    """
 
     __tablename__ = "document"
 
@@ -87,6 +105,8 @@ class DocumentRow(TenantScoped, Base):
     checked_at: Mapped[datetime]
     modified_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    revision: Mapped[str | None]
+    pending_since: Mapped[datetime | None]
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "source"], ["source.tenant", "source.name"]),
@@ -184,7 +204,11 @@ class EmbeddingRow(TenantScoped, Base):
 
 
 class RunRow(TenantScoped, Base):
-    """One ingest run and its report."""
+    """One ingest run: who asked for it and how, where it stands, and its report.
+
+    ``options``, ``progress`` and ``report`` are JSON objects. ``cancelled_at`` is when somebody
+    asked it to stop; it does so after the batch in hand.
+    """
 
     __tablename__ = "run"
 
@@ -194,3 +218,7 @@ class RunRow(TenantScoped, Base):
     finished_at: Mapped[datetime | None]
     status: Mapped[str]
     report: Mapped[str]
+    requested_by: Mapped[str | None]
+    options: Mapped[str] = mapped_column(default="{}", server_default="{}")
+    progress: Mapped[str] = mapped_column(default="{}", server_default="{}")
+    cancelled_at: Mapped[datetime | None]

@@ -5,7 +5,8 @@ from sqlalchemy import text
 
 import acl.audit.models
 import acl.models  # noqa: F401 - registers its tables
-import ingestion.models  # noqa: F401 - registers its tables
+import ingestion.models
+import ingestion.records  # noqa: F401 - registers its tables
 import retrieval.records  # noqa: F401 - registers its tables
 from acl.orm import Base
 

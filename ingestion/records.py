@@ -1,0 +1,78 @@
+"""Tables beside the documents themselves: near-duplicates, deliveries, requests, erasures.
+
+What never lives here: text of documents, and anything a search is answered from.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from acl.orm import Base, TenantScoped
+
+
+class SignatureRow(TenantScoped, Base):
+    """The MinHash signature of one embedded text, by the text's hash: once per tenant."""
+
+    __tablename__ = "text_signature"
+
+    sha: Mapped[str] = mapped_column(primary_key=True)
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class NearPairRow(TenantScoped, Base):
+    """Two embedded texts of one tenant that nearly agree. A relation of pairs, never a cluster.
+
+    Of texts, not of chunks: it holds wherever they stand, and says nothing of who may see them.
+    ``differences`` (a JSON list) is what they contradict one another in; empty if in nothing.
+    """
+
+    __tablename__ = "near_pair"
+
+    first: Mapped[str] = mapped_column(primary_key=True)
+    second: Mapped[str] = mapped_column(primary_key=True)
+    similarity: Mapped[float]
+    differences: Mapped[str]
+
+    __table_args__ = (CheckConstraint("first < second", name="ck_near_pair_order"),)
+
+
+class DeliveryRow(TenantScoped, Base):
+    """The latest word of a source on one of its documents, kept when the document is gone.
+
+    By document id, which is keyed, so that the name of what was erased is not kept. A delivery of
+    a lower ``sequence`` than this is late, and changes nothing.
+    """
+
+    __tablename__ = "delivery"
+
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    deleted: Mapped[bool]
+    at: Mapped[datetime]
+
+
+class RequestRow(TenantScoped, Base):
+    """A request that carried an ``Idempotency-Key``, and its reply. ``digest`` is of its body."""
+
+    __tablename__ = "request"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    route: Mapped[str] = mapped_column(primary_key=True)
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str]
+    status: Mapped[int]
+    reply: Mapped[str]
+    at: Mapped[datetime]
+
+
+class ErasureRow(TenantScoped, Base):
+    """A certificate of erasure. What was erased stands in it as keyed digests alone."""
+
+    __tablename__ = "erasure"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    certificate: Mapped[str]
