@@ -102,6 +102,11 @@ class SourceItem:
         modified_at: Aware UTC; None where the source does not know.
         media_type: What the source says it is; None leaves that to the parser.
         title: What the source calls it; None leaves that to the parser.
+        revision: The source's own mark of the content, such as an ETag: while it stays the same,
+            so does the content, and nothing is fetched. None if the source has none.
+        formerly: The ``external_id`` it had before a rename, where the source tells.
+        sequence: Its place in the source's own order of changes; a lower one that comes later is
+            late and changes nothing. None leaves that to ``modified_at`` in microseconds.
     """
 
     external_id: str
@@ -111,6 +116,9 @@ class SourceItem:
     modified_at: datetime | None
     media_type: str | None = None
     title: str | None = None
+    revision: str | None = None
+    formerly: str | None = None
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,19 @@ class SourceFailure:
     external_id: str
     code: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Word from a source that one of its documents is gone.
+
+    Attributes:
+        external_id: The document's name.
+        sequence: As of ``SourceItem``: a document listed with a higher one is not removed.
+    """
+
+    external_id: str
+    sequence: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

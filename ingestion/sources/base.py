@@ -5,9 +5,10 @@ that admits anybody is decided elsewhere, and an item without one is refused.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from ingestion.documents import AclSpec, SourceFailure, SourceItem
+from ingestion.documents import AclSpec, Removal, SourceFailure, SourceItem
 
 
 @runtime_checkable
@@ -46,5 +47,38 @@ class Source(Protocol):
 
         Raises:
             SourceError: The item is gone, unreadable or no longer where it was listed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a source says happened since a cursor.
+
+    Attributes:
+        items: What is new or changed, what is gone, and what could not be offered. Lazy: to be
+            walked once, to its end, before the cursor may be kept.
+        cursor: Where the next call goes on from, once every item has been dealt with. Opaque.
+        complete: True if ``items`` is everything there is, so that what is absent is gone; False
+            if only the ``Removal`` among them are.
+    """
+
+    items: Iterator[SourceItem | SourceFailure | Removal]
+    cursor: str
+    complete: bool
+
+
+@runtime_checkable
+class TellsChanges(Protocol):
+    """What a source may offer besides ``Source``: what changed, without listing everything."""
+
+    def changes(self, cursor: str | None) -> Changes:
+        """Return what happened since ``cursor``.
+
+        Args:
+            cursor: As an earlier call gave it; None asks for everything.
+
+        Raises:
+            SourceError: The source cannot be read, or does not know this cursor.
         """
         ...
