@@ -11,6 +11,7 @@ from acl.principal import Principal
 from retrieval.api.admin_routing import (
     MAX_NAME,
     After,
+    Desk,
     DeskOf,
     Limit,
     Name,
@@ -127,11 +128,7 @@ def put_acl(
     """Create or replace an ACL, whole. It holds for the next query."""
     with desk.changing() as administration:
         state, changed = administration.put_acl(body.state(name), expected=only_if)
-    return WrittenAcl(
-        acl=AclModel.of(desk.tagged(state.to_dict())),
-        changed=changed,
-        acl_token=desk.acl_token,
-    )
+    return _written(desk, state, changed=changed)
 
 
 @router.delete("/{name}", dependencies=administered(), operation_id="delete_acl")
@@ -152,11 +149,7 @@ def grant(
     """Allow or deny somebody an ACL and what inherits from it. It holds for the next query."""
     with desk.changing() as administration:
         state, changed = administration.grant(name, body.entry(body.effect), expected=only_if)
-    return WrittenAcl(
-        acl=AclModel.of(desk.tagged(state.to_dict())),
-        changed=changed,
-        acl_token=desk.acl_token,
-    )
+    return _written(desk, state, changed=changed)
 
 
 @router.delete(
@@ -174,8 +167,11 @@ def revoke(
         state, changed = administration.revoke(
             name, effect, Principal.parse(principal), expected=only_if
         )
+    return _written(desk, state, changed=changed)
+
+
+def _written(desk: Desk, state: AclState, *, changed: bool) -> WrittenAcl:
+    """The reply to a change that has been committed."""
     return WrittenAcl(
-        acl=AclModel.of(desk.tagged(state.to_dict())),
-        changed=changed,
-        acl_token=desk.acl_token,
+        acl=AclModel.of(desk.tagged(state.to_dict())), changed=changed, acl_token=desk.acl_token
     )
