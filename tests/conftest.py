@@ -22,6 +22,9 @@ from tests.support.postgres import Server  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from acl.orm import Database
+    from tests.support.catalogue import Blank
+
 # Building a world takes longer than Hypothesis thinks an input should, and a loaded machine is
 # not a failure: no deadline, and no complaint about slow generation.
 settings.register_profile(
@@ -76,6 +79,16 @@ def sqlite_catalogue(tmp_path_factory: pytest.TempPathFactory) -> SqliteBlank:
 def blank_catalogue(sqlite_catalogue: SqliteBlank) -> SqliteBlank:
     """The default engine's; the security suite has both in its place."""
     return sqlite_catalogue
+
+
+@pytest.fixture(scope="module")
+def shared_catalogue(
+    blank_catalogue: Blank, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """One catalogue for all tests of a module, each of which writes into a tenant of its own."""
+    database = blank_catalogue.open(tmp_path_factory.mktemp("shared"))
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="session")

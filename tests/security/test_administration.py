@@ -40,17 +40,16 @@ from acl.resolve import resolve
 from acl.seal import require_current
 from tests.security.directories import KNOWN, USERS, directories, write_down
 from tests.support.clock import HOUR, NOON
-from tests.support.installation import SECRET, TENANT, open_catalogue
+from tests.support.installation import SECRET, TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from acl.admin.changes import Change
     from acl.admin.plan import Plan
     from acl.orm import Database
     from tests.security.reference import Directory
-    from tests.support.catalogue import Blank
 
 parse = Principal.parse
 ROOT = Administrator("user:root key-1")
@@ -58,22 +57,12 @@ PEOPLE = [name for name in (*KNOWN, "user:new") if name.startswith(("user:", "se
 _TENANTS = (f"tenant-{number}" for number in itertools.count())
 
 
-@pytest.fixture(scope="module")
-def catalogue(
-    blank_catalogue: Blank, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """One catalogue for the module: every test gets a tenant of its own in it."""
-    database = open_catalogue(blank_catalogue, tmp_path_factory.mktemp("administration"))
-    yield database
-    database.close()
-
-
 @pytest.fixture
-def tenant(catalogue: Database) -> str:
+def tenant(shared_catalogue: Database) -> str:
     """A tenant with one ACL, one group and two people."""
     name = next(_TENANTS)
-    ensure_tenant(catalogue, name, now=NOON)
-    with changing(catalogue, name) as root:
+    ensure_tenant(shared_catalogue, name, now=NOON)
+    with changing(shared_catalogue, name) as root:
         root.put_acl(AclState("top", entries=frozenset({allow("group:staff")})))
         root.add_member(parse("group:staff"), parse("user:ann"))
     return name
@@ -83,13 +72,13 @@ def allow(principal: str) -> AclEntry:
     return AclEntry(Effect.ALLOW, parse(principal))
 
 
-def changing(catalogue: Database, tenant: str) -> AbstractContextManager[Administration]:
-    return administering(catalogue, tenant, ROOT, secret=SECRET, now=NOON)
+def changing(shared_catalogue: Database, tenant: str) -> AbstractContextManager[Administration]:
+    return administering(shared_catalogue, tenant, ROOT, secret=SECRET, now=NOON)
 
 
-def snapshot(catalogue: Database, tenant: str) -> dict[str, Any]:
+def snapshot(shared_catalogue: Database, tenant: str) -> dict[str, Any]:
     """Everything of a tenant that administration can change."""
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         return {
             model.__tablename__: sorted(
                 repr({column.key: getattr(row, column.key) for column in model.__table__.columns})
@@ -99,10 +88,10 @@ def snapshot(catalogue: Database, tenant: str) -> dict[str, Any]:
         } | {"version": session.get_one(Tenant, tenant).acl_version}
 
 
-def seen_by(catalogue: Database, tenant: str) -> dict[str, set[str]]:
+def seen_by(shared_catalogue: Database, tenant: str) -> dict[str, set[str]]:
     """By the decision itself: for every ACL, who sees it."""
     found: dict[str, set[str]] = {}
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         for row in session.scalars(select(AclRow)):
             found[row.name] = set()
         names = {row.id: row.name for row in session.scalars(select(AclRow))}
@@ -182,28 +171,28 @@ def _changed(draw: st.DrawFn) -> tuple[Directory, list[Change]]:
 
 @given(scene=_changed())
 def test_a_plan_is_exactly_what_then_happens_and_changes_nothing_itself(
-    catalogue: Database, scene: tuple[Directory, list[Change]]
+    shared_catalogue: Database, scene: tuple[Directory, list[Change]]
 ) -> None:
     directory, changes = scene
     tenant = next(_TENANTS)
-    write_down(catalogue, tenant, directory)
-    before, was = snapshot(catalogue, tenant), seen_by(catalogue, tenant)
+    write_down(shared_catalogue, tenant, directory)
+    before, was = snapshot(shared_catalogue, tenant), seen_by(shared_catalogue, tenant)
 
     def planned() -> Plan:
-        with catalogue.write(tenant) as session:
+        with shared_catalogue.write(tenant) as session:
             return plan(session, tenant, changes, secret=SECRET, now=NOON)
 
     def made() -> Plan:
-        with catalogue.write(tenant) as session:
+        with shared_catalogue.write(tenant) as session:
             return carry_out(session, tenant, changes, secret=SECRET, now=NOON)
 
     said = attempt(planned)
-    assert snapshot(catalogue, tenant) == before
+    assert snapshot(shared_catalogue, tenant) == before
     assert attempt(made) == said
     if isinstance(said, str):
-        assert snapshot(catalogue, tenant) == before, "a refused change left something"
+        assert snapshot(shared_catalogue, tenant) == before, "a refused change left something"
         return
-    now = seen_by(catalogue, tenant)
+    now = seen_by(shared_catalogue, tenant)
     shifts = {shift.acl: (set(shift.gains), set(shift.loses)) for shift in said.shifts}
     for name in was.keys() | now.keys():
         had, has = was.get(name, set()), now.get(name, set())
@@ -228,31 +217,31 @@ def test_a_plan_is_exactly_what_then_happens_and_changes_nothing_itself(
     ],
 )
 def test_a_refused_change_takes_all_of_its_transaction_with_it(
-    catalogue: Database, tenant: str, change: Callable[[Administration], object]
+    shared_catalogue: Database, tenant: str, change: Callable[[Administration], object]
 ) -> None:
     def several() -> None:
-        with changing(catalogue, tenant) as root:
+        with changing(shared_catalogue, tenant) as root:
             root.add_member(parse("group:staff"), parse("user:bob"))
             root.put_acl(AclState("another"))
             change(root)
 
-    before = snapshot(catalogue, tenant)
+    before = snapshot(shared_catalogue, tenant)
     with pytest.raises((InvalidAclError, NotFoundError)):
         several()
-    assert snapshot(catalogue, tenant) == before
+    assert snapshot(shared_catalogue, tenant) == before
 
 
 def test_a_change_that_cannot_be_recorded_is_not_made(
-    catalogue: Database, tenant: str, monkeypatch: pytest.MonkeyPatch
+    shared_catalogue: Database, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object, **__: object) -> int:
         raise AuditError("the disk is full")
 
-    before = snapshot(catalogue, tenant)
+    before = snapshot(shared_catalogue, tenant)
     monkeypatch.setattr("acl.admin.administration.administered", fails)
-    with pytest.raises(AuditError), changing(catalogue, tenant) as root:
+    with pytest.raises(AuditError), changing(shared_catalogue, tenant) as root:
         root.grant("top", allow("user:bob"))
-    assert snapshot(catalogue, tenant) == before
+    assert snapshot(shared_catalogue, tenant) == before
 
 
 # Every write is on record.
@@ -275,15 +264,15 @@ WRITES: dict[str, Callable[[Administration], object]] = {
 
 @pytest.mark.parametrize("kind", WRITES)
 def test_every_write_is_on_record_with_who_made_it_and_moves_the_version_once(
-    catalogue: Database, tenant: str, kind: str
+    shared_catalogue: Database, tenant: str, kind: str
 ) -> None:
-    before = snapshot(catalogue, tenant)
-    with changing(catalogue, tenant) as root:
+    before = snapshot(shared_catalogue, tenant)
+    with changing(shared_catalogue, tenant) as root:
         WRITES[kind](root)
         token = root.token()
-    after = snapshot(catalogue, tenant)
+    after = snapshot(shared_catalogue, tenant)
     assert len(after["audit_log"]) == len(before["audit_log"]) + 1
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         row = session.scalars(select(AuditRow).order_by(AuditRow.seq.desc())).first()
         assert row is not None
         assert (row.kind, row.stream) == (kind, "administration")
@@ -334,33 +323,35 @@ def test_a_delegated_or_narrowed_token_administers_nothing(bound: Caller) -> Non
 
 @pytest.mark.parametrize("kind", WRITES)
 def test_no_change_of_one_tenant_touches_another(
-    catalogue: Database, tenant: str, kind: str
+    shared_catalogue: Database, tenant: str, kind: str
 ) -> None:
     other = next(_TENANTS)
-    ensure_tenant(catalogue, other, now=NOON)
-    with changing(catalogue, other) as root:
+    ensure_tenant(shared_catalogue, other, now=NOON)
+    with changing(shared_catalogue, other) as root:
         root.put_acl(AclState("top", entries=frozenset({allow("group:staff")})))
         root.add_member(parse("group:staff"), parse("user:ann"))
-    before = snapshot(catalogue, other)
-    with changing(catalogue, tenant) as root:
+    before = snapshot(shared_catalogue, other)
+    with changing(shared_catalogue, tenant) as root:
         WRITES[kind](root)
-    assert snapshot(catalogue, other) == before
+    assert snapshot(shared_catalogue, other) == before
 
 
 def test_a_tenant_that_does_not_exist_is_not_made_by_administering_it(
-    catalogue: Database,
+    shared_catalogue: Database,
 ) -> None:
-    with pytest.raises(NotFoundError), changing(catalogue, "nowhere") as root:
+    with pytest.raises(NotFoundError), changing(shared_catalogue, "nowhere") as root:
         root.put_acl(AclState("made"))
 
 
-def test_what_is_exported_names_nobody_of_another_tenant(catalogue: Database, tenant: str) -> None:
+def test_what_is_exported_names_nobody_of_another_tenant(
+    shared_catalogue: Database, tenant: str
+) -> None:
     other = next(_TENANTS)
-    ensure_tenant(catalogue, other, now=NOON)
-    with changing(catalogue, other) as root:
+    ensure_tenant(shared_catalogue, other, now=NOON)
+    with changing(shared_catalogue, other) as root:
         root.add_member(parse("group:theirs"), parse("user:theirs"))
         root.put_acl(AclState("theirs"))
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         mine = policy_of(session, tenant)
     assert "theirs" not in repr(mine)
     assert USERS[0] in repr([str(who) for members in mine.groups.values() for who in members])

@@ -25,30 +25,18 @@ from tests.security.directories import (
 )
 from tests.security.reference import Acl, Asker, Directory, Entry, seen
 from tests.support.clock import HOUR, NOON
-from tests.support.installation import SECRET, open_catalogue
+from tests.support.installation import SECRET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy.orm import Session
 
     from acl.orm import Database
     from acl.scope import AccessScope
-    from tests.support.catalogue import Blank
 
 _TENANTS = (f"tenant-{number}" for number in itertools.count())
 _CASES = 10_000
-
-
-@pytest.fixture(scope="module")
-def catalogue(
-    blank_catalogue: Blank, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """One catalogue for the module: every directory gets a tenant of its own in it."""
-    database = open_catalogue(blank_catalogue, tmp_path_factory.mktemp("reference"))
-    yield database
-    database.close()
 
 
 def held_to_the_reference(
@@ -117,28 +105,28 @@ _CYCLE = Directory(
 @given(directory=directories(), asker=askers())
 @example(directory=_CYCLE, asker=Asker("user:ann"))
 def test_random_directories_are_decided_as_by_the_reference(
-    catalogue: Database, directory: Directory, asker: Asker
+    shared_catalogue: Database, directory: Directory, asker: Asker
 ) -> None:
     tenant = next(_TENANTS)
-    write_down(catalogue, tenant, directory)
+    write_down(shared_catalogue, tenant, directory)
     event(f"something visible: {bool(seen(directory, asker, NOON).acls)}")
     event(f"something closed: {bool(seen(directory, asker, NOON).closed)}")
-    held_to_the_reference(catalogue, tenant, directory, asker)
+    held_to_the_reference(shared_catalogue, tenant, directory, asker)
 
 
 @pytest.mark.slow
 def test_a_matrix_of_ten_thousand_cases_is_decided_as_by_the_reference(
-    catalogue: Database,
+    shared_catalogue: Database,
 ) -> None:
     rng = random.Random(20260302)  # noqa: S311 - a seed, not a secret
     cases = shown = closed = 0
     while cases < _CASES:
         directory = seeded(rng)
         tenant = next(_TENANTS)
-        write_down(catalogue, tenant, directory)
+        write_down(shared_catalogue, tenant, directory)
         for _ in range(12):
             asker = seeded_asker(rng)
-            cases += held_to_the_reference(catalogue, tenant, directory, asker)
+            cases += held_to_the_reference(shared_catalogue, tenant, directory, asker)
             shown += len(seen(directory, asker, NOON).acls)
             closed += len(seen(directory, asker, NOON).closed)
     assert cases >= _CASES

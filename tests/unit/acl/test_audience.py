@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -13,14 +12,11 @@ from acl.admin.audience import audiences, inheriting, naming
 from tests.security.directories import KNOWN, directories, write_down
 from tests.security.reference import Acl, Directory, Entry, chain_of, sees
 from tests.support.clock import HOUR, NOON
-from tests.support.installation import open_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from acl.orm import Database
-    from tests.support.catalogue import Blank
 
 _TENANTS = (f"tenant-{number}" for number in itertools.count())
 _PEOPLE = [name for name in (*KNOWN, "user:stranger") if name.startswith(("user:", "service:"))]
@@ -34,28 +30,18 @@ _SWITCHED_OFF = Directory(
 )
 
 
-@pytest.fixture(scope="module")
-def catalogue(
-    blank_catalogue: Blank, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """One catalogue for the module: every directory gets a tenant of its own in it."""
-    database = open_catalogue(blank_catalogue, tmp_path_factory.mktemp("audience"))
-    yield database
-    database.close()
-
-
 @given(directory=directories(), now=st.sampled_from((NOON - HOUR, NOON, NOON + HOUR)))
 @example(directory=_SWITCHED_OFF, now=NOON)
 def test_an_audience_is_exactly_those_whom_the_reference_lets_see(
-    catalogue: Database, directory: Directory, now: datetime
+    shared_catalogue: Database, directory: Directory, now: datetime
 ) -> None:
     tenant = next(_TENANTS)
-    write_down(catalogue, tenant, directory)
+    write_down(shared_catalogue, tenant, directory)
     expected = {
         name: {person for person in _PEOPLE if sees(directory, person, name, now)}
         for name in directory.acls
     }
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         assert audiences(session, tenant, [*directory.acls, "no such"], now=now) == {
             **expected,
             "no such": set(),
@@ -64,10 +50,10 @@ def test_an_audience_is_exactly_those_whom_the_reference_lets_see(
 
 @given(directory=directories(), principal=st.sampled_from(KNOWN))
 def test_the_acls_that_name_somebody_are_found_through_every_group_above(
-    catalogue: Database, directory: Directory, principal: str
+    shared_catalogue: Database, directory: Directory, principal: str
 ) -> None:
     tenant = next(_TENANTS)
-    write_down(catalogue, tenant, directory)
+    write_down(shared_catalogue, tenant, directory)
     above = {principal}
     for _ in KNOWN:
         above |= {group for member, group in directory.members if member in above}
@@ -76,20 +62,20 @@ def test_the_acls_that_name_somebody_are_found_through_every_group_above(
         for acl in directory.acls.values()
         if any(entry.principal in above for entry in acl.entries)
     }
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         assert naming(session, tenant, [principal]) == expected
 
 
 @given(directory=directories())
 def test_heirs_are_the_acls_in_whose_chain_one_stands(
-    catalogue: Database, directory: Directory
+    shared_catalogue: Database, directory: Directory
 ) -> None:
     tenant = next(_TENANTS)
-    write_down(catalogue, tenant, directory)
+    write_down(shared_catalogue, tenant, directory)
     expected = {
         name
         for name in directory.acls
         if any(link.name == "acl-0" for link in chain_of(directory, name))
     }
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         assert inheriting(session, tenant, ["acl-0"]) == expected

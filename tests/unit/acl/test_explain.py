@@ -18,27 +18,14 @@ from acl.resolve import resolve
 from tests.security.directories import USERS, askers, caller_of, directories, write_down
 from tests.security.reference import Acl, Asker, Directory, Entry
 from tests.support.clock import HOUR, NOON
-from tests.support.installation import open_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from acl.admin.explain import Explanation
     from acl.orm import Database
-    from tests.support.catalogue import Blank
 
 _TENANTS = (f"tenant-{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="module")
-def catalogue(
-    blank_catalogue: Blank, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    """One catalogue for the module: every directory gets a tenant of its own in it."""
-    database = open_catalogue(blank_catalogue, tmp_path_factory.mktemp("explain"))
-    yield database
-    database.close()
 
 
 @given(
@@ -47,12 +34,12 @@ def catalogue(
     now=st.sampled_from((NOON - HOUR, NOON, NOON + HOUR)),
 )
 def test_an_explanation_says_visible_exactly_when_the_scope_permits_it(
-    catalogue: Database, directory: Directory, asker: Asker, now: datetime
+    shared_catalogue: Database, directory: Directory, asker: Asker, now: datetime
 ) -> None:
     tenant = next(_TENANTS)
-    write_down(catalogue, tenant, directory)
+    write_down(shared_catalogue, tenant, directory)
     caller = caller_of(asker, tenant)
-    with catalogue.read(tenant) as session:
+    with shared_catalogue.read(tenant) as session:
         scope = resolve(session, caller, now=now)
         for name in directory.acls:
             about_acl = explain(session, caller, name, now=now)
@@ -97,21 +84,21 @@ SMALL = Directory(
 )
 
 
-def asked(catalogue: Database, caller: Caller, acl: str) -> Explanation:
-    with catalogue.read(caller.tenant) as session:
+def asked(shared_catalogue: Database, caller: Caller, acl: str) -> Explanation:
+    with shared_catalogue.read(caller.tenant) as session:
         return explain(session, caller, acl, now=NOON)
 
 
 @pytest.fixture(scope="module")
-def tenant(catalogue: Database) -> str:
-    write_down(catalogue, "small", SMALL)
+def tenant(shared_catalogue: Database) -> str:
+    write_down(shared_catalogue, "small", SMALL)
     return "small"
 
 
 def test_the_way_of_a_grant_is_told_from_the_person_to_the_document(
-    catalogue: Database, tenant: str
+    shared_catalogue: Database, tenant: str
 ) -> None:
-    said = asked(catalogue, Caller(tenant, Principal.parse("user:ann")), "leaf")
+    said = asked(shared_catalogue, Caller(tenant, Principal.parse("user:ann")), "leaf")
     assert said.visible
     (step,) = said.parts[0].steps
     assert step.through == ("user:ann", "group:a", "group:b")
@@ -129,17 +116,17 @@ def test_the_way_of_a_grant_is_told_from_the_person_to_the_document(
     ],
 )
 def test_a_refusal_names_what_refuses(  # noqa: PLR0917 - fixtures and one case
-    catalogue: Database, tenant: str, subject: str, acl: str, cause: Cause, words: str
+    shared_catalogue: Database, tenant: str, subject: str, acl: str, cause: Cause, words: str
 ) -> None:
-    said = asked(catalogue, Caller(tenant, Principal.parse(subject)), acl)
+    said = asked(shared_catalogue, Caller(tenant, Principal.parse(subject)), acl)
     assert not said.visible
     assert [reason.cause for reason in said.reasons] == [cause]
     assert words in said.reasons[0].message
 
 
-def test_with_an_agent_each_part_is_told_alone(catalogue: Database, tenant: str) -> None:
+def test_with_an_agent_each_part_is_told_alone(shared_catalogue: Database, tenant: str) -> None:
     ann, bot = Principal.parse("user:ann"), Principal.parse("service:bot")
-    said = asked(catalogue, Caller(tenant, ann, (bot,)), "leaf")
+    said = asked(shared_catalogue, Caller(tenant, ann, (bot,)), "leaf")
     assert not said.visible
     assert [(part.role, bool(part.reasons)) for part in said.parts] == [
         (Role.SUBJECT, False),
@@ -147,9 +134,9 @@ def test_with_an_agent_each_part_is_told_alone(catalogue: Database, tenant: str)
     ]
 
 
-def test_a_disabled_tenant_is_a_reason(catalogue: Database) -> None:
-    write_down(catalogue, "closed", SMALL)
-    with catalogue.write("closed") as session:
+def test_a_disabled_tenant_is_a_reason(shared_catalogue: Database) -> None:
+    write_down(shared_catalogue, "closed", SMALL)
+    with shared_catalogue.write("closed") as session:
         session.execute(update(Tenant).where(Tenant.name == "closed").values(enabled=False))
-    said = asked(catalogue, Caller("closed", Principal.parse("user:ann")), "leaf")
+    said = asked(shared_catalogue, Caller("closed", Principal.parse("user:ann")), "leaf")
     assert [reason.cause for reason in said.reasons] == [Cause.TENANT_DISABLED]
