@@ -6,10 +6,12 @@
     ├── ParseError                 empty, encrypted, too_large, too_many_pages, binary, malformed,
     │                              unsupported, timeout
     ├── AclFileError               acl_invalid: a sidecar that cannot be obeyed (file, line, field)
+    ├── AclNotUsableError          acl_not_usable: a push names an ACL that is not its source's to use
     ├── SourceError                source_unreadable: a source that cannot be listed or fetched from
     ├── CatalogError               catalog_unavailable: the source of truth does not answer
     ├── IndexUnavailableError      index_unavailable: the index does not answer
     ├── EmbeddingError             embedding_failed: no vector could be made
+    ├── GenerationError            generation_unknown, generation_state, gate_refused
     └── BusyError                  busy: somebody else holds the data directory or the job
 
 The message names the field and the remedy; the code is what programs branch on. What never lives
@@ -86,6 +88,12 @@ class AclFileError(IngestionError):
         return ": ".join(part for part in (place, self.field, self.message) if part)
 
 
+class AclNotUsableError(IngestionError):
+    """A document was pushed under the name of an ACL that its source may not use, or is absent."""
+
+    default_code = "acl_not_usable"
+
+
 class SourceError(IngestionError):
     """A source could not be listed, or one of its items could not be fetched."""
 
@@ -108,6 +116,12 @@ class EmbeddingError(IngestionError):
     """The embedder could not be loaded or gave no usable vector."""
 
     default_code = "embedding_failed"
+
+
+class GenerationError(IngestionError):
+    """A generation is not there, or not in the state that what was asked of it needs."""
+
+    default_code = "generation_state"
 
 
 class BusyError(IngestionError):

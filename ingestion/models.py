@@ -44,8 +44,10 @@ class GenerationState(StrEnum):
 class GenerationRow(Base):
     """One build of the index: what made its vectors and its cuts.
 
-    ``canary_permille`` is the share of queries a ready generation answers; ``gate`` is the JSON
-    report of its last comparison with the active one; ``changed_at`` is when its state last did.
+    ``spec`` is the line of configuration its embedder is made from; ``canary_permille`` the share
+    of queries a ready generation answers; ``gate`` the JSON report of its last comparison with the
+    active one; ``changed_at`` when its state last did; ``served_until`` when it last ceased to be
+    active, which tells a predecessor from a candidate.
     """
 
     __tablename__ = "generation"
@@ -61,6 +63,28 @@ class GenerationRow(Base):
     changed_at: Mapped[datetime | None]
     canary_permille: Mapped[int] = mapped_column(default=0, server_default="0")
     gate: Mapped[str | None]
+    spec: Mapped[str | None]
+    served_until: Mapped[datetime | None]
+
+
+class GenerationContentRow(TenantScoped, Base):
+    """What ``acl_content`` would hold of a generation if it were active.
+
+    Kept beside every other generation, so that a promotion swaps rows and counts nothing.
+    """
+
+    __tablename__ = "generation_content"
+
+    generation: Mapped[str] = mapped_column(primary_key=True)
+    acl_id: Mapped[str] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(primary_key=True)
+    occurrences: Mapped[int]
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant", "acl_id"], ["acl.tenant", "acl.id"], ondelete="CASCADE"),
+        CheckConstraint("occurrences > 0", name="ck_generation_content_occurrences"),
+    )
 
 
 class SourceRow(TenantScoped, Base):

@@ -41,6 +41,11 @@ class EventKind(StrEnum):
     KEY_ROTATE = "key.rotate"
     KEY_REVOKE = "key.revoke"
     RECEIPT_KEY_ROTATE = "receipt.key_rotate"
+    GENERATION_PROMOTE = "generation.promote"
+    GENERATION_ROLLBACK = "generation.rollback"
+    GENERATION_CANARY = "generation.canary"
+    GENERATION_RETIRE = "generation.retire"
+    ERASURE = "erasure"
 
 
 class Format(StrEnum):

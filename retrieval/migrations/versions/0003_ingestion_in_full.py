@@ -60,6 +60,25 @@ def upgrade() -> None:
         sa.Column("certificate", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_erasure")),
     )
+    op.create_table(
+        "generation_content",
+        sa.Column("generation", sa.String(), nullable=False),
+        sa.Column("acl_id", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("occurrences", sa.Integer(), nullable=False),
+        sa.Column("content_hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("tenant", sa.String(), nullable=False),
+        sa.CheckConstraint("occurrences > 0", name="ck_generation_content_occurrences"),
+        sa.ForeignKeyConstraint(
+            ["tenant", "acl_id"],
+            ["acl.tenant", "acl.id"],
+            name=op.f("fk_generation_content_tenant_acl_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint(
+            "generation", "acl_id", "source", "tenant", name=op.f("pk_generation_content")
+        ),
+    )
     for table, columns in _ADDED.items():
         for name, kind, default in columns:
             op.add_column(
@@ -73,6 +92,8 @@ _ADDED = {
         ("changed_at", _AT, None),
         ("canary_permille", sa.Integer(), "0"),
         ("gate", sa.String(), None),
+        ("spec", sa.String(), None),
+        ("served_until", _AT, None),
     ),
     "source": (("cursor", sa.String(), None), ("backlog", sa.Integer(), "0")),
     "document": (("revision", sa.String(), None), ("pending_since", _AT, None)),
