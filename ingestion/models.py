@@ -181,6 +181,7 @@ class ChunkRow(TenantScoped, Base):
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "acl_id"], ["acl.tenant", "acl.id"]),
         Index("ix_chunk_acl", "tenant", "generation", "acl_id"),
+        Index("ix_chunk_text", "tenant", "generation", "embedded_sha"),
         # Small: only what is in flight. Read by every query, so that it costs nothing.
         Index(
             "ix_chunk_in_flight",

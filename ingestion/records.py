@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, LargeBinary
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from acl.orm import Base, TenantScoped
 
 
 class SignatureRow(TenantScoped, Base):
-    """The MinHash signature of one embedded text, by the text's hash: once per tenant."""
+    """The MinHash signature of one embedded text, by the text's hash: once per tenant.
+
+    ``crowded`` says that so many texts looked alike that it was not compared with all of them, so
+    some of its pairs may be missing.
+    """
 
     __tablename__ = "text_signature"
 
     sha: Mapped[str] = mapped_column(primary_key=True)
     signature: Mapped[bytes] = mapped_column(LargeBinary)
+    crowded: Mapped[bool]
 
 
 class NearPairRow(TenantScoped, Base):
@@ -36,7 +41,10 @@ class NearPairRow(TenantScoped, Base):
     similarity: Mapped[float]
     differences: Mapped[str]
 
-    __table_args__ = (CheckConstraint("first < second", name="ck_near_pair_order"),)
+    __table_args__ = (
+        CheckConstraint("first < second", name="ck_near_pair_order"),
+        Index("ix_near_pair_second", "tenant", "second"),
+    )
 
 
 class DeliveryRow(TenantScoped, Base):

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("sha", sa.String(), nullable=False),
         sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("crowded", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "sha", name=op.f("pk_text_signature")),
     )
     op.create_table(
@@ -31,6 +32,8 @@ def upgrade() -> None:
         sa.CheckConstraint("first < second", name="ck_near_pair_order"),
         sa.PrimaryKeyConstraint("tenant", "first", "second", name=op.f("pk_near_pair")),
     )
+    op.create_index("ix_near_pair_second", "near_pair", ["tenant", "second"])
+    op.create_index("ix_chunk_text", "chunk", ["tenant", "generation", "embedded_sha"])
     op.create_table(
         "delivery",
         sa.Column("tenant", sa.String(), nullable=False),
