@@ -107,6 +107,7 @@ class SourceItem:
         formerly: The ``external_id`` it had before a rename, where the source tells.
         sequence: Its place in the source's own order of changes; a lower one that comes later is
             late and changes nothing. None leaves that to ``modified_at`` in microseconds.
+        place: Where the source finds it again, in words of its own; ``fetch`` gets it back.
     """
 
     external_id: str
@@ -119,15 +120,25 @@ class SourceItem:
     revision: str | None = None
     formerly: str | None = None
     sequence: int | None = None
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFailure:
-    """One thing a source could not offer: reported, counted, and the run goes on."""
+    """One thing a source could not offer: reported, counted, and the run goes on.
+
+    Attributes:
+        external_id: What could not be offered. One that ends with a slash stands for all beneath.
+        code: What programs branch on.
+        message: What is wrong and the remedy.
+        conceals: True if it may stand for any document, such as a line that cannot be read: then
+            nothing that is absent from the listing is known to be gone.
+    """
 
     external_id: str
     code: str
     message: str
+    conceals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
