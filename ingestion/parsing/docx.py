@@ -6,7 +6,6 @@ lives here: headers and footers (they repeat on each page), comments, deleted te
 """
 
 import io
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import docx
@@ -16,6 +15,7 @@ from ingestion.documents import ParsedDocument
 from ingestion.errors import ParseError, ParseErrorCode
 from ingestion.parsing.flow import Flow
 from ingestion.parsing.limits import ParseLimits
+from ingestion.parsing.package import check_package
 from verifier.hidden_html import hidden_finding
 from verifier.sanitise import Markup
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from verifier.findings import Finding
 
 PARSER_VERSION = "docx/1"
-_ENCRYPTED_FLAG = 0x1
 _MAX_LEVEL = 9
 _MAX_TITLE = 300
 _TINY_HALF_POINTS = 4  # two points and less: on the page, but not to be read
@@ -53,7 +52,7 @@ def parse_docx(content: bytes, media_type: str, limits: ParseLimits) -> ParsedDo
     Raises:
         ParseError: ``encrypted``, ``too_large`` (unpacked, or its text) or ``malformed``.
     """
-    _check_package(content, limits)
+    check_package(content, limits, kind="DOCX")
     try:
         document = docx.Document(io.BytesIO(content))
         body = document.element.body
@@ -79,41 +78,6 @@ def parse_docx(content: bytes, media_type: str, limits: ParseLimits) -> ParsedDo
         markup=Markup.PLAIN,
         parser=PARSER_VERSION,
     )
-
-
-def _check_package(content: bytes, limits: ParseLimits) -> None:
-    """Refuse what unpacks to more than allowed, by its directory alone.
-
-    A directory that lies about sizes gains nothing: ``zipfile`` stops reading at the size stated.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as package:
-            parts = package.infolist()
-    # Besides BadZipFile, hostile bytes raise ValueError (an offset before the file's start) and
-    # NotImplementedError (a version of the format that zipfile does not know).
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise ParseError(
-            "content: not a readable DOCX (damaged or truncated package); save it again",
-            code=ParseErrorCode.MALFORMED,
-        ) from error
-    if any(part.flag_bits & _ENCRYPTED_FLAG for part in parts):
-        raise ParseError(
-            "content: the package is encrypted; remove its password and ingest it again",
-            code=ParseErrorCode.ENCRYPTED,
-        )
-    unpacked = sum(part.file_size for part in parts)
-    suspicious = unpacked > limits.ratio_floor_bytes
-    if (
-        len(parts) > limits.max_parts
-        or unpacked > limits.max_unpacked_bytes
-        or (suspicious and unpacked > len(content) * limits.max_unpacked_ratio)
-    ):
-        raise ParseError(
-            f"content: unpacks to {unpacked} bytes in {len(parts)} parts, beyond the limit of"
-            f" {limits.max_unpacked_bytes} bytes, {limits.max_unpacked_ratio} times its size or"
-            f" {limits.max_parts} parts; split the document",
-            code=ParseErrorCode.TOO_LARGE,
-        )
 
 
 class _Styles:
