@@ -8,23 +8,25 @@ deciding who is admitted, or indexing anything unlabelled.
 """
 
 import os
-import re
 import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from acl.errors import InvalidPrincipalError
 from ingestion.documents import AclEffect, AclEntrySpec, AclSpec, SourceFailure, SourceItem
 from ingestion.errors import AclFileError, SourceError
 from ingestion.parsing.limits import ParseLimits
 from ingestion.sources.acl_file import MAX_BYTES, AclFile, parse_acl_file, parse_principal
+from ingestion.sources.kind import KindConfig, PrincipalText, SourceKind, checked_name
 from ingestion.sources.tree import TreeFile, TreeFolder, walk
 
 SIDECAR = ".acl.yaml"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A pipe put in the place of a file would otherwise block the run for ever.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_FOLDER = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
@@ -75,11 +77,7 @@ class FolderSource:
         Raises:
             SourceError: The name or a principal is malformed.
         """
-        if not _NAME.fullmatch(name):
-            raise SourceError(
-                f"name: {name[:80]!r} must be letters, digits, dots, dashes or underscores"
-            )
-        self.name = name
+        self.name = checked_name(name)
         self._root = root.resolve()
         self._prefix = acl_prefix or f"folder:{name}"
         self._given = (*_entries("allow", allow), *_entries("deny", deny))
@@ -248,3 +246,24 @@ def _read(descriptor: int, limit: int) -> bytes:
 
 def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
+
+
+class FolderConfig(KindConfig):
+    """How a folder is configured.
+
+    Attributes:
+        root: The folder; made absolute.
+        allow: Principals that the whole folder is open to.
+        deny: Principals that it is closed to.
+    """
+
+    root: Annotated[Path, AfterValidator(Path.resolve)]
+    allow: tuple[PrincipalText, ...] = ()
+    deny: tuple[PrincipalText, ...] = ()
+
+
+def _open_folder(name: str, config: FolderConfig) -> FolderSource:
+    return FolderSource(config.root, name=name, allow=config.allow, deny=config.deny)
+
+
+KIND = SourceKind(FolderConfig, _open_folder)
