@@ -6,7 +6,7 @@
     ├── ParseError                 empty, encrypted, too_large, too_many_pages, binary, malformed,
     │                              unsupported, timeout
     ├── AclFileError               acl_invalid: a sidecar that cannot be obeyed (file, line, field)
-    ├── AclNotUsableError          acl_not_usable: a push names an ACL that is not its source's to use
+    ├── AclNotUsableError          acl_not_usable: a push names an ACL its source may not use
     ├── SourceError                source_unreadable: a source that cannot be listed or fetched from
     ├── CatalogError               catalog_unavailable: the source of truth does not answer
     ├── IndexUnavailableError      index_unavailable: the index does not answer
