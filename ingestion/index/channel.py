@@ -19,7 +19,7 @@ from ingestion.index import rpc
 if TYPE_CHECKING:
     from typing import Self
 
-# An optimise in the process holds up every thread of it, for up to five seconds per 100,000 points.
+# Opening a shard of millions of points holds up every thread of the process for so long.
 HANDSHAKE_SECONDS: Final = 120.0
 
 
@@ -28,6 +28,11 @@ class Channel:
 
     def __init__(self, connection: Connection[Any, Any]) -> None:
         self._connection = connection
+
+    @property
+    def connection(self) -> Connection[Any, Any]:
+        """What carries the frames, for passing descriptors beside them."""
+        return self._connection
 
     @classmethod
     def dial(cls, address: str, key: bytes) -> Self:

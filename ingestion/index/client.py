@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _POINTS_PER_CALL: Final = 256  # Keeps a frame small and lets searches in between.
 _IDS_PER_CALL: Final = 4096
 _START_SECONDS: Final = 120.0  # A long log may have to be replayed.
-_CALL_SECONDS: Final = 120.0  # An optimise in the process makes calls wait, and must fail none.
+_CALL_SECONDS: Final = 120.0  # Opening a long log makes calls wait, and must fail none.
+_ATTEMPTS: Final = 3  # A process may be succeeded, and its successor die.
 _UNHURRIED: Final = frozenset({Method.OPTIMISE, Method.FLUSH, Method.CREATE, Method.DROP})
 
 
@@ -76,13 +77,16 @@ class EdgeHost:
 
     def shutdown(self) -> None:
         """Stop the process, if there is one, and wait until it has let go of the directory."""
-        channel = self._dialled()
-        if channel is not None:
+        for _ in range(_ATTEMPTS):
+            channel = self._dialled()
+            if channel is None:
+                break
             try:
                 channel.send({"method": Method.SHUTDOWN})
                 channel.receive()
+                break
             except (EOFError, OSError):
-                pass  # It was on its way out already.
+                pass  # It was on its way out already, perhaps for a successor.
             finally:
                 channel.close()
         self._hang_up()
@@ -96,7 +100,7 @@ class EdgeHost:
             ) from error
 
     def call(self, method: Method, generation: str | None = None, given: Any = None) -> Any:
-        """Make one idempotent call, once more if the process died under it.
+        """Make one idempotent call, again if the process died or was succeeded under it.
 
         Raises:
             IndexUnavailableError: it cannot be started or reached, or the call failed there.
@@ -104,8 +108,8 @@ class EdgeHost:
         message = {"method": method, "of": generation, "with": given}
         patience = None if method in _UNHURRIED else _CALL_SECONDS
         cause: Exception | None = None
-        for attempt in range(2):
-            # The second time afresh: what lies in the pool may lead to the dead process, too.
+        for attempt in range(_ATTEMPTS):
+            # Afresh after the first: what lies in the pool may lead to the dead process, too.
             channel = self._connected() if attempt else self._borrowed()
             try:
                 channel.send(message)
@@ -128,7 +132,7 @@ class EdgeHost:
                 self._give_back(channel)
                 return _opened(reply)
         raise IndexUnavailableError(
-            f"index: the index process died twice on '{method}'; "
+            f"index: the index process died again and again on '{method}'; "
             "see index/process.log in the data directory"
         ) from cause
 

@@ -165,8 +165,12 @@ class EdgeEngine:
 
     def optimise(self) -> None:
         """Merge and quantise segments; holds the interpreter lock throughout."""
+        self.merge()
+
+    def merge(self) -> bool:
+        """As :meth:`optimise`; says whether there was anything to do."""
         with _engine_errors("optimise"):
-            self._shard.optimize()
+            return self._shard.optimize()
 
     def flush(self) -> None:
         """Write everything to disk."""

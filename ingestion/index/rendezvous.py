@@ -6,6 +6,7 @@
         shards/                  generations (see shards)
         process.lock             held by the index process as long as it lives; names its pid
         start.lock               held by whoever is starting one
+        successor.lock           held by a process that prepares to take the index process's place
         key                      256 random bits, mode 0600: who may speak on the socket
         address                  path of the socket the process listens on
         index.sock               the socket, unless its path is too long for the system
@@ -74,6 +75,11 @@ class Rendezvous:
     def start_lock(self) -> Path:
         """The lock of whoever is starting a process."""
         return self.directory / "start.lock"
+
+    @property
+    def successor_lock(self) -> Path:
+        """The lock of a process that has shards open and does not serve them yet."""
+        return self.directory / "successor.lock"
 
     def key(self) -> bytes:
         """The shared secret, made on first use.
