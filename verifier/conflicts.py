@@ -1,23 +1,28 @@
-"""Near-duplicates and conflicts among pieces of evidence.
+"""Near-duplicates and conflicts between two texts.
 
-Two texts that nearly agree say the same thing, unless what differs is a number, a date or a
-negation: then they are two claims, and showing one of them would hide the other. The test is
-symmetric and looks at one pair only, so a third text can never join two others.
+Two texts that nearly agree say the same thing, unless what differs is a number, a date, a unit, a
+name or a negation: then they are two claims, and showing one of them would hide the other. The test
+is symmetric and looks at one pair only, so a third text can never join two others.
+
+In doubt two texts are in conflict, not the same: a conflict is shown side by side, a duplicate is
+folded away.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from rapidfuzz import fuzz
 
-NEAR = 90.0  # token similarity, 0 to 100, from which two texts count as near-duplicates
-RELATED = 78.0  # from which a pair is close enough for a differing number to be a conflict
-_MAX_CHARS = 8_000
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_NEGATION = re.compile(r"\b(?:not|no|never|none|without|cannot|nor|neither)\b|n't\b", re.IGNORECASE)
+from verifier.changes import Difference, differences
+from verifier.reading import Reading, read
+
+NEAR = 90.0
+"""Similarity, of 100, from which two texts count as duplicates."""
+
+RELATED = 78.0
+"""Similarity from which two texts nearly agree, so that a differing number is a conflict."""
 
 
 class Relation(StrEnum):
@@ -30,36 +35,33 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The relation of two texts, their similarity (0 to 100), and what differs in a conflict."""
+    """The relation of two texts, their similarity (0 to 100), and what differs in a conflict.
+
+    Below ``RELATED`` the similarity is not worked out and given as 0.
+    """
 
     relation: Relation
     similarity: float
-    differing: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
 
-def compare(one: str, other: str) -> Comparison:
-    """Say how two texts stand to each other."""
-    if one == other:
+def compare(one: str | Reading, other: str | Reading) -> Comparison:
+    """Say how two texts stand to each other.
+
+    Args:
+        one: a text; read it once (:func:`verifier.reading.read`) to compare it with many.
+        other: another.
+    """
+    left = read(one) if isinstance(one, str) else one
+    right = read(other) if isinstance(other, str) else other
+    if left.text == right.text:
         return Comparison(Relation.DUPLICATE, 100.0)
-    left, right = one[:_MAX_CHARS], other[:_MAX_CHARS]
-    shorter, longer = sorted((len(left), len(right)))
-    if shorter * 2 < longer:
-        return Comparison(Relation.DISTINCT, 0.0)
-    similarity = fuzz.ratio(left.split(), right.split(), score_cutoff=RELATED)
+    similarity = fuzz.ratio(left.lower, right.lower, score_cutoff=RELATED)
     if similarity < RELATED:
-        return Comparison(Relation.DISTINCT, similarity)
-    differing = _differences(left, right)
+        return Comparison(Relation.DISTINCT, 0.0)
+    differing = differences(left, right)
     if differing:
         return Comparison(Relation.CONFLICT, similarity, differing)
     if similarity >= NEAR:
         return Comparison(Relation.DUPLICATE, similarity)
     return Comparison(Relation.DISTINCT, similarity)
-
-
-def _differences(one: str, other: str) -> tuple[str, ...]:
-    """Numbers and dates that stand in one text only, and a differing count of negations."""
-    numbers = set(_NUMBER.findall(one)) ^ set(_NUMBER.findall(other))
-    differing = sorted(numbers)
-    if len(_NEGATION.findall(one)) != len(_NEGATION.findall(other)):
-        differing.append("negation")
-    return tuple(differing)

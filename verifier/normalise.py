@@ -22,6 +22,7 @@ _LIGATURES = {
 }
 _INVISIBLE = dict.fromkeys("\xad\u200b\u200c\u200d\u2060\ufeff", "")
 _FOLDS = _QUOTES | _DASHES | _ELLIPSIS | _LIGATURES | _INVISIBLE
+_TABLE = str.maketrans(_FOLDS)
 _FOLDED = re.compile(rf"\s+|[{re.escape(''.join(_FOLDS))}]")
 
 
@@ -32,6 +33,16 @@ def folded(text: str) -> tuple[str, OffsetMap]:
         The folded text without space at its ends, and its map to `text`.
     """
     return apply_edits(text, _edits(text))
+
+
+def plain(text: str) -> str:
+    """Fold the same characters without keeping track, and compose letters with their accents.
+
+    White space stays: for comparing words, not for leading back to a text.
+    """
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", text).translate(_TABLE)
 
 
 def _edits(text: str) -> Iterator[Edit]:

@@ -10,40 +10,12 @@ from enum import StrEnum
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
+from verifier.lexicon import negates
+
 _WORD = re.compile(
     r"[$\u20ac\u00a3\u00a5]?-?\d+(?:[.,:/-]\d+)*\s?%?|[^\W\d_]+(?:'[^\W\d_]+)*|\d+\w+|[<>=\u2264\u2265\u00b1]"
 )
 _FILLERS = frozenset({"a", "an", "the", "that", "of", "and"})
-_NEGATIONS = frozenset(
-    [
-        "no",
-        "not",
-        "never",
-        "none",
-        "nor",
-        "neither",
-        "nobody",
-        "nothing",
-        "nowhere",
-        "without",
-        "cannot",
-        "unless",
-        "except",
-        "excluding",
-        "hardly",
-        "barely",
-        "scarcely",
-        "nicht",
-        "kein",
-        "keine",
-        "nie",
-        "ohne",
-        "ne",
-        "pas",
-        "jamais",
-        "sans",
-    ]
-)
 _NEAR = 80.0
 _SHORT = 4
 
@@ -93,14 +65,10 @@ def _near(one: str, other: str) -> bool:
     """Whether one word is the other mistyped, rather than another word."""
     if one == other:
         return True
-    if any(c.isdigit() for c in one + other) or _negates(one) or _negates(other):
+    if any(c.isdigit() for c in one + other) or negates(one) or negates(other):
         return False
     if min(len(one), len(other)) < _SHORT or one.endswith(other) or other.endswith(one):
         return False  # short words and prefixes carry meaning: may and must, allowed and disallowed
     if {one[-2:], other[-2:]} in ({"er", "ee"}, {"or", "ee"}):
         return False  # employer and employee
     return fuzz.ratio(one, other) >= _NEAR
-
-
-def _negates(word: str) -> bool:
-    return word in _NEGATIONS or word.endswith("n't")

@@ -1,0 +1,91 @@
+"""A text read for comparison: its words, its facts, and which of its words may be names.
+
+White space, case, typography and markup make no difference to the words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from verifier.facts import facts
+from verifier.normalise import plain
+
+if TYPE_CHECKING:
+    from verifier.facts import Fact
+
+MAX_CHARS: Final = 8_000
+"""How much of a text is read; chunks are far shorter."""
+
+# Words first, being most of it. A sign counts where it stands before a number and after no word.
+_TOKEN = re.compile(
+    r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+(?:'[^\W\d_]+)*"
+    r"|\d{1,4}([-./])\d{1,2}\1\d{1,4}(?!\d)"
+    r"|\d+(?:[.,:/']\d+)*"
+    r"|[\u3040-\u30ff\u3400-\u9fff%$\u20ac\xa3\xa5\xb0\u2030\xb1\u2264\u2265]"
+    r"|(?<![\w).])[-+](?=[\d$\u20ac\xa3\xa5])"
+    r"|[<>]=?(?=\s?\d)"
+)
+_SENTENCE_END: Final = re.compile(r"[.!?:;\n\u3002][^\w]*$")
+_SHOUTED: Final = 0.5  # share of capitalised words from which capitals say nothing
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text and its tokens.
+
+    Attributes:
+        text: as it was given, up to ``MAX_CHARS``.
+        surface: tokens as they stand.
+        lower: the same in lower case: what is compared.
+        opens: for each token, whether it opens a sentence.
+    """
+
+    text: str
+    surface: tuple[str, ...]
+    lower: tuple[str, ...]
+    opens: tuple[bool, ...]
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        """What is said in numbers and dates."""
+        return facts(self.surface, self.lower)
+
+    @cached_property
+    def names(self) -> frozenset[int]:
+        """Tokens that may be names: capitalised where nothing else asks for a capital.
+
+        None in a text most of whose words are capitalised. The first word of a sentence is one if
+        the next is capitalised too, or if it stands capitalised elsewhere in the text. Months and
+        units are not, where they are part of a date or a quantity.
+        """
+        words = [at for at, token in enumerate(self.surface) if token[0].isalpha()]
+        capitals = {at for at in words if self.surface[at][0].isupper()}
+        if len(capitals) > _SHOUTED * len(words):
+            return frozenset()
+        inner = {at for at in capitals if not self.opens[at]}
+        known = {self.lower[at] for at in inner}
+        stated = {at for fact in self.facts for at in range(fact.start, fact.end)}
+        return frozenset(
+            at
+            for at in capitals - stated
+            if at in inner or at + 1 in inner or self.lower[at] in known
+        )
+
+
+def read(text: str) -> Reading:
+    """Read a text."""
+    text = text[:MAX_CHARS]
+    shown = plain(text)
+    matches = list(_TOKEN.finditer(shown))
+    surface = tuple(match[0] for match in matches)
+    opens = []
+    before = 0
+    for match in matches:
+        start = match.start()
+        gap = shown[before:start]
+        opens.append(not before or (gap != " " and _SENTENCE_END.search(gap) is not None))
+        before = match.end()
+    return Reading(text, surface, tuple(token.casefold() for token in surface), tuple(opens))
