@@ -5,13 +5,17 @@
     IngestionError                 ingestion_error
     ├── ParseError                 empty, encrypted, too_large, too_many_pages, binary, malformed,
     │                              unsupported, timeout
+    ├── ParserUnavailableError     parser_unavailable: no process that parses can be started
     ├── AclFileError               acl_invalid: a sidecar that cannot be obeyed (file, line, field)
     ├── AclNotUsableError          acl_not_usable: a push names an ACL its source may not use
     ├── SourceError                source_unreadable: a source that cannot be listed or fetched from
+    ├── RowError                   row_invalid, acl_missing, acl_invalid: one row of a manifest or
+    │                              of a query that cannot be offered
     ├── CatalogError               catalog_unavailable: the source of truth does not answer
     ├── IndexUnavailableError      index_unavailable: the index does not answer
     ├── EmbeddingError             embedding_failed: no vector could be made
     ├── GenerationError            generation_unknown, generation_state, gate_refused
+    ├── IdempotencyConflictError   idempotency_conflict: a key came with another request before
     └── BusyError                  busy: somebody else holds the data directory or the job
 
 The message names the field and the remedy; the code is what programs branch on. What never lives
@@ -58,6 +62,12 @@ class ParseError(IngestionError):
     default_code = ParseErrorCode.MALFORMED
 
 
+class ParserUnavailableError(IngestionError):
+    """No worker process could be started, so no file can be parsed; none of them is to blame."""
+
+    default_code = "parser_unavailable"
+
+
 class AclFileError(IngestionError):
     """An ``.acl.yaml`` cannot be obeyed, so nothing beneath it may be indexed.
 
@@ -100,6 +110,12 @@ class SourceError(IngestionError):
     default_code = "source_unreadable"
 
 
+class RowError(IngestionError):
+    """One row of a manifest or of a query cannot be offered; the others go on."""
+
+    default_code = "row_invalid"
+
+
 class CatalogError(IngestionError):
     """The catalogue refused or did not answer; nothing was acknowledged."""
 
@@ -128,3 +144,9 @@ class BusyError(IngestionError):
     """Another process holds the lock; waiting or stopping it is the remedy."""
 
     default_code = "busy"
+
+
+class IdempotencyConflictError(IngestionError):
+    """An ``Idempotency-Key`` came back with a request that is not the one it came with first."""
+
+    default_code = "idempotency_conflict"
