@@ -39,6 +39,8 @@ class IngestContext:
     lock_path: Path
     clock: Callable[[], datetime]
     limits: ParseLimits
+    parse_seconds: float = 60.0
+    parse_workers: int = 2
 
     def chunker(self) -> Chunker:
         """The chunker whose sizes fit the embedder."""

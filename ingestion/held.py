@@ -1,20 +1,25 @@
-"""What the catalogue holds of a source, to compare a listing with."""
+"""What the catalogue holds of a source, some documents at a time, to compare a listing with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from acl.orm import batches
 from ingestion.models import DocumentRow, VersionRow
 from ingestion.prepare import PREPARED_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
 
     from ingestion.context import IngestContext
-    from ingestion.documents import SourceFailure, SourceItem
+
+_PAGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +31,22 @@ class Held:
     uri: str
     source_sha256: str
     sanitiser: str
+    revision: str | None
     deleted: bool
 
     def stands(self, acl_id: str, uri: str) -> bool:
         """True if it is under this ACL and at this place, and was made as it would be made now."""
         return (self.acl_id, self.uri, self.sanitiser) == (acl_id, uri, PREPARED_BY)
 
+    def is_at(self, revision: str | None) -> bool:
+        """True if its source marks its content as it did when it was last fetched."""
+        return revision is not None and not self.deleted and self.revision == revision
 
-def held_documents(context: IngestContext, tenant: str, source: str) -> dict[str, Held]:
-    """What the catalogue holds of a source, by external id."""
-    with context.database.read(tenant) as session:
+
+def held_among(session: Session, tenant: str, source: str, names: Sequence[str]) -> dict[str, Held]:
+    """What the catalogue holds of a source under some external ids, by external id."""
+    found: dict[str, Held] = {}
+    for some in batches(names):
         rows = session.execute(
             select(
                 DocumentRow.external_id,
@@ -44,6 +55,7 @@ def held_documents(context: IngestContext, tenant: str, source: str) -> dict[str
                 DocumentRow.uri,
                 VersionRow.source_sha256,
                 VersionRow.sanitiser,
+                DocumentRow.revision,
                 DocumentRow.deleted_at,
             )
             .join(
@@ -52,17 +64,66 @@ def held_documents(context: IngestContext, tenant: str, source: str) -> dict[str
                 & (VersionRow.document_id == DocumentRow.id)
                 & (VersionRow.number == DocumentRow.version),
             )
-            .where(DocumentRow.tenant == tenant, DocumentRow.source == source)
+            .where(
+                DocumentRow.tenant == tenant,
+                DocumentRow.source == source,
+                DocumentRow.external_id.in_(some),
+            )
         )
-        return {row[0]: Held(*row[1:6], deleted=row[6] is not None) for row in rows}
+        found.update((row[0], Held(*row[1:7], deleted=row[7] is not None)) for row in rows)
+    return found
 
 
-def gone(listing: Sequence[SourceItem | SourceFailure], held: Mapping[str, Held]) -> list[str]:
-    """Documents that are held and no longer listed. What could not be seen is not gone.
+def taken(session: Session, tenant: str, ids: Collection[str]) -> set[str]:
+    """Those of some document ids that are a document's, of whatever name."""
+    found: set[str] = set()
+    for some in batches(sorted(ids)):
+        found.update(
+            session.scalars(
+                select(DocumentRow.id).where(DocumentRow.tenant == tenant, DocumentRow.id.in_(some))
+            )
+        )
+    return found
 
-    A failed entry keeps what it names; one that names a folder (``…/``) keeps all beneath it.
+
+def live_count(context: IngestContext, tenant: str, source: str) -> int:
+    """How many documents of a source are there."""
+    with context.database.read(tenant) as session:
+        return session.scalar(select(func.count()).where(*_live(tenant, source))) or 0
+
+
+def live_documents(
+    context: IngestContext, tenant: str, source: str, *, beneath: str = ""
+) -> Iterator[list[tuple[str, str]]]:
+    """Ids and external ids of the documents that are there, some at a time, by external id.
+
+    Args:
+        context: the installation.
+        tenant: whose.
+        source: which source's.
+        beneath: only those whose external id begins so.
     """
-    seen = {entry.external_id for entry in listing}
-    unseen = tuple(name for name in seen if name.endswith("/"))
-    missing = (name for name, row in held.items() if name not in seen and not row.deleted)
-    return [name for name in missing if not name.startswith(unseen)] if unseen else list(missing)
+    last = ""
+    while True:
+        # A session for each page: whoever walks them may write in between.
+        with context.database.read(tenant) as session:
+            page = session.execute(
+                select(DocumentRow.id, DocumentRow.external_id)
+                .where(*_live(tenant, source), DocumentRow.external_id > last)
+                .where(DocumentRow.external_id.startswith(beneath, autoescape=True))
+                .order_by(DocumentRow.external_id)
+                .limit(_PAGE)
+            ).all()
+        if not page:
+            return
+        last = page[-1][1]
+        # What LIKE lets through depends on the database; what a folder holds does not.
+        yield [(ident, name) for ident, name in page if name.startswith(beneath)]
+
+
+def _live(tenant: str, source: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        DocumentRow.tenant == tenant,
+        DocumentRow.source == source,
+        DocumentRow.deleted_at.is_(None),
+    )

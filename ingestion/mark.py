@@ -159,6 +159,8 @@ def _upsert_document(
             version=0,
         )
         session.add(row)
+    # A document that was renamed keeps its id and gets the new name.
+    row.external_id = up.item.external_id
     row.title = up.item.title or parsed.title or up.item.external_id.rsplit("/", 1)[-1]
     row.uri = up.item.uri
     row.media_type = parsed.media_type
@@ -166,6 +168,8 @@ def _upsert_document(
     row.checked_at = now
     row.modified_at = up.item.modified_at
     row.deleted_at = None
+    row.revision = up.item.revision
+    row.pending_since = None
     held = None
     if row.version:
         held = session.get(VersionRow, (batch.tenant, row.id, row.version))

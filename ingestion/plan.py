@@ -28,9 +28,13 @@ class Upsert:
         return zip(self.chunk_ids, self.prepared.chunks, strict=True)
 
 
-def document_id(secret: bytes, tenant: str, source: str, external_id: str) -> str:
-    """A document's id: a keyed function of its name, the same in every world it exists in."""
-    return keyed_id(secret, "document", tenant, source, external_id)
+def document_id(secret: bytes, tenant: str, source: str, external_id: str, *, life: int = 0) -> str:
+    """A document's id: a keyed function of its name, the same in every world it exists in.
+
+    ``life`` counts the documents that were called so and go on under another name.
+    """
+    lives = (str(life),) if life else ()
+    return keyed_id(secret, "document", tenant, source, external_id, *lives)
 
 
 def chunk_id(secret: bytes, tenant: str, acl_id: str, embedded_sha: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingestion import jobs, writer
+from ingestion.run import pipeline, removal
 from ingestion.sources.folder import FolderSource
 from retrieval.runtime import Runtime
 from tests.e2e.crash.world import settings
@@ -123,7 +124,8 @@ def _ingest(data_dir: Path, root: Path) -> None:
         return result
 
     jobs.BATCH_DOCUMENTS = 4
-    jobs.write = told  # type: ignore[attr-defined] # the name by which a run writes
+    for module in (pipeline, removal):
+        module.write = told  # type: ignore[attr-defined] # the name by which a run writes
     with Runtime.open(settings(data_dir)) as runtime:
         context = runtime.ingest_context()
         _tell("ready")

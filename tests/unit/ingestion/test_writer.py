@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 from ingestion import jobs
 from ingestion.models import ChunkRow, ChunkState
 from ingestion.recovery import recover
+from ingestion.run import pipeline
 from tests.support.clock import HOUR
 from tests.support.content import active, assert_consistent, content, points
 from tests.support.installation import TENANT, Installation, caller
@@ -276,6 +277,7 @@ def test_a_batch_cleans_up_after_another_run_that_died_between_two_of_ours(
     world: Installation, host: InterruptedHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "BATCH_DOCUMENTS", 1)
+    monkeypatch.setattr(pipeline, "DEPTH", 0)  # nothing is under way between the two
     shelf = {"a.md": Shelved(RULE, "staff"), "b.md": Shelved(SHARED, "staff")}
 
     def meanwhile(progress: Progress) -> None:
