@@ -167,6 +167,8 @@ def _names(one: Reading, other: Reading, replaced: list[_Block]) -> Iterator[Dif
         against = [
             (one.surface[here], other.surface[there])
             for here, there in _facing(block)
+            # Capitals first: few words have one, and what is a name takes a look at the whole text.
+            if one.surface[here][0].isupper() and other.surface[there][0].isupper()
             if here in one.names and there in other.names
         ]
         if against:

@@ -71,8 +71,8 @@ WEEKDAYS: Final = {
     )
 }
 
-UNITS: Final[dict[str, tuple[str, Fraction]]] = {
-    word: (dimension, Fraction(factor))
+UNITS: Final[dict[str, tuple[str, int | Fraction]]] = {
+    word: (dimension, factor if isinstance(factor, int) else Fraction(factor))
     for dimension, factor, words in (
         ("EUR", 1, "\u20ac eur euro euros"),
         ("EUR", "0.01", "cent cents"),

@@ -20,15 +20,16 @@ MAX_CHARS: Final = 8_000
 """How much of a text is read; chunks are far shorter."""
 
 # Words first, being most of it. A sign counts where it stands before a number and after no word.
+# Without groups, so that all tokens are found in one call.
 _TOKEN = re.compile(
     r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+(?:'[^\W\d_]+)*"
-    r"|\d{1,4}([-./])\d{1,2}\1\d{1,4}(?!\d)"
+    r"|\d{1,4}-\d{1,2}-\d{1,4}(?!\d)"
     r"|\d+(?:[.,:/']\d+)*"
     r"|[\u3040-\u30ff\u3400-\u9fff%$\u20ac\xa3\xa5\xb0\u2030\xb1\u2264\u2265]"
     r"|(?<![\w).])[-+](?=[\d$\u20ac\xa3\xa5])"
     r"|[<>]=?(?=\s?\d)"
 )
-_SENTENCE_END: Final = re.compile(r"[.!?:;\n\u3002][^\w]*$")
+_SENTENCE_END: Final = re.compile(r"[.!?:;\n\u3002]")  # between two tokens
 _SHOUTED: Final = 0.5  # share of capitalised words from which capitals say nothing
 
 
@@ -38,15 +39,13 @@ class Reading:
 
     Attributes:
         text: as it was given, up to ``MAX_CHARS``.
-        surface: tokens as they stand.
+        surface: tokens as they stand, but for typography.
         lower: the same in lower case: what is compared.
-        opens: for each token, whether it opens a sentence.
     """
 
     text: str
     surface: tuple[str, ...]
     lower: tuple[str, ...]
-    opens: tuple[bool, ...]
 
     @cached_property
     def facts(self) -> list[Fact]:
@@ -65,7 +64,7 @@ class Reading:
         capitals = {at for at in words if self.surface[at][0].isupper()}
         if len(capitals) > _SHOUTED * len(words):
             return frozenset()
-        inner = {at for at in capitals if not self.opens[at]}
+        inner = capitals - self._openers()
         known = {self.lower[at] for at in inner}
         stated = {at for fact in self.facts for at in range(fact.start, fact.end)}
         return frozenset(
@@ -74,18 +73,21 @@ class Reading:
             if at in inner or at + 1 in inner or self.lower[at] in known
         )
 
+    def _openers(self) -> set[int]:
+        """Tokens that open a sentence, a line or the text."""
+        shown = plain(self.text)
+        openers = set()
+        before = 0
+        for at, match in enumerate(_TOKEN.finditer(shown)):
+            start = match.start()
+            if not before or _SENTENCE_END.search(shown, before, start):
+                openers.add(at)
+            before = match.end()
+        return openers
+
 
 def read(text: str) -> Reading:
     """Read a text."""
     text = text[:MAX_CHARS]
-    shown = plain(text)
-    matches = list(_TOKEN.finditer(shown))
-    surface = tuple(match[0] for match in matches)
-    opens = []
-    before = 0
-    for match in matches:
-        start = match.start()
-        gap = shown[before:start]
-        opens.append(not before or (gap != " " and _SENTENCE_END.search(gap) is not None))
-        before = match.end()
-    return Reading(text, surface, tuple(token.casefold() for token in surface), tuple(opens))
+    surface = tuple(_TOKEN.findall(plain(text)))
+    return Reading(text, surface, tuple(map(str.casefold, surface)))

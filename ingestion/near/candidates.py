@@ -4,6 +4,8 @@ Two texts whose sets of word pairs agree to a share ``s`` share one of 32 bands 
 probability ``1 - (1 - s**4)**32``: .996 at .63 (one word in eight changed), .00003 at .03
 (different subjects). Locality-sensitive hashing after Indyk and Motwani (1998).
 
+Most that share a band by chance are turned away at once, by what their whole signatures estimate.
+
 Thousands of texts may share a band: the same letter to everybody. Comparing each with each would
 take their square, so in each band a text is compared with at most ``most`` others, the first in the
 order given, and is marked as *crowded* where there were more. The work is linear in the texts.
@@ -11,7 +13,7 @@ order given, and is marked as *crowded* where there were more. The work is linea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.int64]
 """Pairs of row numbers: two columns, sorted, no pair twice."""
+
+ALIKE: Final = 0.3
+"""Share of slots from which two texts are worth comparing.
+
+Texts of which 78 % of the words agree, the least that counts, share .44 of their word pairs when
+the changes are spread evenly, and more otherwise; the estimate has a standard error of .04.
+"""
+
+_SLICE: Final = 1 << 16
 
 
 class Candidates:
@@ -52,7 +63,7 @@ class Candidates:
             beyond = np.searchsorted(there, self._new[:, band], side="right")
             take = self._admitted(band, beyond - first)
             found.append(_pairs(take, first, order, len(others)))
-        return _distinct(found, len(others))
+        return _alike(self._new, others, _distinct(found, len(others)))
 
     def among(self) -> Rows:
         """Pairs of (row, earlier row) within new that share a band. Call it last."""
@@ -69,7 +80,7 @@ class Candidates:
             first[order] = begin
             earlier[order] = every - begin
             found.append(_pairs(self._admitted(band, earlier), first, order, len(self._new)))
-        return _distinct(found, len(self._new))
+        return _alike(self._new, self._new, _distinct(found, len(self._new)))
 
     def _admitted(self, band: int, offered: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many of the partners offered each text still takes in this band."""
@@ -96,3 +107,14 @@ def _pairs(
 
 def _distinct(found: list[NDArray[np.int64]], width: int) -> Rows:
     return np.column_stack(np.divmod(np.unique(np.concatenate(found)), max(width, 1)))
+
+
+def _alike(new: Bands, others: Bands, rows: Rows) -> Rows:
+    """Those pairs whose signatures agree in enough slots, looked at in slices."""
+    left, right = new.view(np.uint16), others.view(np.uint16)
+    kept = [rows[:0]]
+    for first in range(0, len(rows), _SLICE):
+        some = rows[first : first + _SLICE]
+        agree = np.count_nonzero(left[some[:, 0]] == right[some[:, 1]], axis=1)
+        kept.append(some[agree >= ALIKE * left.shape[1]])
+    return np.concatenate(kept)

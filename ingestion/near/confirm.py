@@ -74,12 +74,13 @@ def confirm(candidates: Sequence[tuple[Text, Text]]) -> list[NearPair]:
         candidates: pairs of different texts, each pair once, in any order.
     """
     found: list[NearPair] = []
+    arrays: dict[str, array[int]] = {}
     readings: dict[str, Reading] = {}
     for first in range(0, len(candidates), _SLICE):
         some = candidates[first : first + _SLICE]
         scores = process.cpdist(
-            [_array(one) for one, _ in some],
-            [_array(other) for _, other in some],
+            [_array(one, arrays) for one, _ in some],
+            [_array(other, arrays) for _, other in some],
             scorer=fuzz.ratio,
             score_cutoff=SIFTED,
             workers=_WORKERS,
@@ -89,12 +90,16 @@ def confirm(candidates: Sequence[tuple[Text, Text]]) -> list[NearPair]:
                 pair = _confirmed(one, other, readings)
                 if pair is not None:
                     found.append(pair)
-        readings.clear()  # memory follows a slice, not the corpus
+        arrays.clear()  # memory follows a slice, not the corpus
+        readings.clear()
     return found
 
 
-def _array(text: Text) -> array[int]:
-    return array("Q", text.codes.tobytes())
+def _array(text: Text, arrays: dict[str, array[int]]) -> array[int]:
+    made = arrays.get(text.sha)
+    if made is None:
+        made = arrays[text.sha] = array("Q", text.codes.tobytes())
+    return made
 
 
 def _confirmed(one: Text, other: Text, readings: dict[str, Reading]) -> NearPair | None:
