@@ -1,11 +1,11 @@
-"""The generation being served, and the two things that must hold before it is used.
+"""The generation being served, the others beside it, and what must hold before one is used.
 
 Light on purpose: every command asks for it, and few need what builds one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ingestion.embedding.port import Embedder
     from ingestion.index.port import IndexHost
 
+KEPT: Final = (GenerationState.BUILDING, GenerationState.READY, GenerationState.ACTIVE)
+"""States in which a generation receives every write."""
+
 
 def current_generation(database: Database) -> GenerationRow | None:
     """The active generation, or None while nothing was ever ingested."""
@@ -27,6 +30,34 @@ def current_generation(database: Database) -> GenerationRow | None:
         if row is not None:
             session.expunge(row)
         return row
+
+
+def generation_row(database: Database, ident: str) -> GenerationRow | None:
+    """One generation by its id, whatever its state."""
+    with database.unguarded("generations belong to no tenant") as session:
+        row = session.get(GenerationRow, ident)
+        if row is not None:
+            session.expunge(row)
+        return row
+
+
+def all_generations(database: Database) -> list[GenerationRow]:
+    """Every generation there ever was, oldest first."""
+    with database.unguarded("generations belong to no tenant") as session:
+        rows = list(session.scalars(select(GenerationRow)))
+        session.expunge_all()
+    return sorted(rows, key=lambda row: number_of(row.id))
+
+
+def kept_generations(database: Database) -> list[GenerationRow]:
+    """The generations that receive every write, oldest first."""
+    return [row for row in all_generations(database) if row.state in KEPT]
+
+
+def number_of(ident: str) -> int:
+    """Which generation it is: 3 for ``g3``; 0 for a name that is no generation's."""
+    number = ident.removeprefix("g")
+    return int(number) if number.isdecimal() else 0
 
 
 def require_generation(host: IndexHost, generation: str) -> None:
@@ -52,8 +83,8 @@ def require_embedder(embedder: Embedder, generation: GenerationRow) -> None:
     """
     if generation.fingerprint != embedder.fingerprint:
         raise EmbeddingError(
-            f"the index was built with {generation.embedder}, but the configured embedder is "
-            f"{embedder.name}: set CLEARANCE_EMBEDDER back, or run 'clearance reindex --full' to "
-            "rebuild the index with the new one",
+            f"the index was built with {generation.embedder}, but the embedder at hand is "
+            f"{embedder.name}, or has other weights: put the former back, or run 'clearance "
+            "reindex --full' to rebuild the index with the configured one",
             code="embedder_mismatch",
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, bindparam, func, select, text
 
+from acl.digest import keyed
 from acl.view import bound, predicate, visible
 from ingestion.models import (
     ChunkRow,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     Row = AnyRow[Any]
 
+_SHARES = 1_000
 _CHUNK = 7  # how many of the selected columns describe the chunk; the rest describe the place
 _ORDINAL = _CHUNK + 6
 
@@ -88,9 +90,41 @@ class SourceState:
     last_error: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The active generation, and the one on trial (a canary) with its share of the queries."""
+
+    active: str | None
+    trial: str | None
+    permille: int
+
+    def answering(self, secret: bytes, *asked: str) -> str | None:
+        """The generation that answers what was ``asked``: a keyed function of it and nothing else.
+
+        Args:
+            secret: keys the choice, so that nobody can tell it from outside.
+            asked: the tenant, the caller's principals, the question.
+        """
+        if self.trial is None:
+            return self.active
+        drawn = int.from_bytes(keyed(secret, "canary", self.trial, *asked)) % _SHARES
+        return self.trial if drawn < self.permille else self.active
+
+
 def served_generation(session: Session) -> str | None:
     """The id of the active generation in this session's snapshot; None before anything came in."""
     return session.scalar(_served())
+
+
+def serving(session: Session) -> Serving:
+    """Which generations answer queries in this session's snapshot."""
+    active, trial, permille = None, None, 0
+    for ident, state, share in session.execute(_serving()):
+        if state == GenerationState.ACTIVE:
+            active = ident
+        else:
+            trial, permille = ident, share
+    return Serving(active, trial, permille)
 
 
 def in_flight(session: Session, scope: AccessScope, generation: str) -> frozenset[str]:
@@ -158,6 +192,17 @@ def _stored(rows: Sequence[Row]) -> StoredChunk:
 @cache
 def _served() -> Select[str]:
     return select(GenerationRow.id).where(GenerationRow.state == GenerationState.ACTIVE.value)
+
+
+@cache
+def _serving() -> Select[str, str, int]:
+    return select(GenerationRow.id, GenerationRow.state, GenerationRow.canary_permille).where(
+        (GenerationRow.state == GenerationState.ACTIVE.value)
+        | (
+            (GenerationRow.state == GenerationState.READY.value)
+            & (GenerationRow.canary_permille > 0)
+        )
+    )
 
 
 @cache

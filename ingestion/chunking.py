@@ -12,6 +12,7 @@ and a token is taken to hold at most ``CHARS_PER_TOKEN`` characters (word-piece 
 megabyte without blanks as one unknown token).
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -24,6 +25,8 @@ CHARS_PER_TOKEN = 12
 WINDOW_CHARS = 16_384
 PATH_SEPARATOR = " \u203a "
 _ALGORITHM = "sections-semchunk/1"
+_SIZES = ("max", "overlap", "path")
+_SIZE = re.compile(r"(\w+)=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,18 @@ class Chunker:
         self.version = (
             f"{_ALGORITHM}:{installed_version('semchunk')}"
             f":max={max_tokens},overlap={overlap_tokens},path={path_tokens}"
+        )
+
+    @classmethod
+    def like(cls, version: str, count_tokens: Callable[[str], int]) -> "Chunker":
+        """A chunker of the sizes that a ``version`` names, for another token counter.
+
+        Of an algorithm that is no longer here, the sizes are kept and today's algorithm is used.
+        """
+        sizes = {name: int(size) for name, size in _SIZE.findall(version)}
+        return cls(
+            count_tokens,
+            **{f"{name}_tokens": size for name, size in sizes.items() if name in _SIZES},
         )
 
     def chunk(self, text: str, headings: Sequence[Heading] = ()) -> list[ChunkSpan]:

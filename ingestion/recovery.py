@@ -30,8 +30,12 @@ def recover(context: IngestContext) -> int:
     in_flight: dict[tuple[str, str], list[str]] = defaultdict(list)
     for tenant, generation, ident in rows:
         in_flight[tenant, generation].append(ident)
+    held = set(context.host.generations()) if in_flight else set()
     for (tenant, generation), ids in in_flight.items():
-        remove(context, tenant, generation, ids)
+        # Not through one that the engine has lost: removing would make an empty one in its place.
+        if generation in held:
+            context.index(generation).delete(ids)
+        _forget(context, tenant, generation, ids)
     return len(rows)
 
 
@@ -40,6 +44,10 @@ def remove(context: IngestContext, tenant: str, generation: str, ids: list[str])
     if not ids:
         return
     context.index(generation).delete(ids)
+    _forget(context, tenant, generation, ids)
+
+
+def _forget(context: IngestContext, tenant: str, generation: str, ids: list[str]) -> None:
     with context.database.write(tenant) as session:
         for some in batches(ids):
             session.execute(

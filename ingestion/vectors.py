@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ingestion.context import IngestContext
+    from ingestion.embedding.port import Embedder
     from ingestion.prepare import PreparedChunk
 
 
@@ -26,6 +27,7 @@ def vectors_for(
     tenant: str,
     chunks: Sequence[PreparedChunk],
     *,
+    embedder: Embedder | None = None,
     locked: bool = False,
 ) -> dict[str, NDArray[np.float32]]:
     """A vector for each distinct embedded text, from the cache or made now (and then cached).
@@ -34,9 +36,11 @@ def vectors_for(
         context: the installation.
         tenant: whose texts they are; the cache is never shared between tenants.
         chunks: what to embed.
+        embedder: makes the vectors; None for the context's own.
         locked: whether the writer lock is already held.
     """
-    fingerprint = context.embedder.fingerprint
+    embedder = context.embedder if embedder is None else embedder
+    fingerprint = embedder.fingerprint
     texts = {chunk.embedded_sha: chunk.embedded for chunk in chunks}
     vectors: dict[str, NDArray[np.float32]] = {}
     shas = sorted(texts)
@@ -53,7 +57,7 @@ def vectors_for(
     missing = [sha for sha in texts if sha not in vectors]
     if not missing:
         return vectors
-    made = context.embedder.embed_documents([texts[sha] for sha in missing])
+    made = embedder.embed_documents([texts[sha] for sha in missing])
     vectors.update(zip(missing, made, strict=True))
     lock = nullcontext() if locked else exclusive(context.lock_path)
     with lock, context.database.write(tenant) as session:

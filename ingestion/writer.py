@@ -1,6 +1,9 @@
 """Writing one batch: catalogue (intent), index, catalogue (mark), index clean-up.
 
-1. Vectors that are missing are made, outside every lock.
+Into every generation that is building, ready or active: the steps are taken in each, and share the
+one mark.
+
+1. The batch is cut and embedded for each generation, outside every lock.
 2. Under the writer lock, whatever a dead predecessor left in flight is recovered.
 3. *Intent*: new chunks are written down as ``pending``. They cannot be served.
 4. *Index*: their points are upserted, durably.
@@ -18,26 +21,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert
-
-from ingestion.generations import active_generation
+from ingestion.active import kept_generations
+from ingestion.behind import fall_behind, found_again
+from ingestion.errors import EmbeddingError
 from ingestion.lock import exclusive
-from ingestion.mark import mark
-from ingestion.models import ChunkRow, ChunkState
+from ingestion.mark import Part, mark
+from ingestion.models import GenerationState
+from ingestion.offer import offer
 from ingestion.recovery import recover, remove
-from ingestion.rows import Cut, chunk_values, chunks_among, point_of, sources_of
-from ingestion.vectors import vectors_for
+from ingestion.register import active_generation
+from ingestion.rows import sources_of
+from ingestion.targets import Target, aim
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from ingestion.context import IngestContext
+    from ingestion.models import GenerationRow
+    from ingestion.places import Settled
     from ingestion.plan import Upsert
 
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """How many chunks a batch added, removed, and found already there."""
+    """How many chunks a batch added, removed, and found already there, as the active one counts."""
 
     chunks_added: int = 0
     chunks_removed: int = 0
@@ -60,76 +67,89 @@ def write(context: IngestContext, batch: Batch) -> BatchResult:
     Raises:
         EmbeddingError, IndexUnavailableError: as :func:`active_generation`; nothing was written.
     """
-    wanted = {
-        ident: Cut(ident, up.acl_id, up.prepared.parsed.media_type, chunk)
-        for up in batch.upserts
-        for ident, chunk in up.chunks()
-    }
-    vectors = vectors_for(context, batch.tenant, [cut.chunk for cut in wanted.values()])
-    with exclusive(context.lock_path):
-        # Only under the lock is it sure which generation is served: a rebuild may have switched.
-        generation = active_generation(context)
-        recover(context)
-        known = _known(context, batch.tenant, generation, list(wanted))
-        new = [cut for ident, cut in wanted.items() if ident not in known]
-        _intend(context, batch.tenant, generation, new)
-        index = context.index(generation)
-        index.upsert(
-            [
-                point_of(
-                    batch.tenant,
-                    cut,
-                    sources=(batch.source,),
-                    vector=vectors[cut.chunk.embedded_sha],
+    active_generation(context)  # made or refused before anything is embedded
+    targets: dict[str, Target] = {}
+    behind: set[str] = set()
+    while True:
+        for row in kept_generations(context.database):
+            if row.id not in targets and row.id not in behind:
+                _aim(context, batch, row, targets, behind)
+        with exclusive(context.lock_path):
+            # Only under the lock is it sure which generations there are, and which is served: a
+            # build may have begun meanwhile, or a promotion come between.
+            active = active_generation(context)
+            kept = {row.id for row in kept_generations(context.database)}
+            if kept <= targets.keys() | behind and active in targets:
+                return _write(
+                    context,
+                    batch,
+                    [targets[name] for name in sorted(kept & targets.keys())],
+                    active=active,
+                    behind=kept & behind,
                 )
-                for cut in new
-            ]
-        )
-        # A chunk that is already there may be new to this source. Widening the payload first can
-        # only cost a candidate that the catalogue then refuses; narrowing waits for the mark.
-        widened = {
-            ident: tuple(sorted({*sources, batch.source}))
-            for ident, sources in known.items()
-            if batch.source not in sources
-        }
-        if widened:
-            index.set_sources(widened)
-        with context.database.write(batch.tenant) as session:
-            outcome = mark(
-                session, batch, generation=generation, secret=context.secret, now=context.clock()
-            )
-        remove(context, batch.tenant, generation, sorted(outcome.orphans))
-        with context.database.read(batch.tenant) as session:
-            narrowed = sources_of(session, batch.tenant, generation, sorted(outcome.released))
-        if narrowed:
-            index.set_sources(narrowed)
-    occurrences = sum(len(up.chunk_ids) for up in batch.upserts)
-    return BatchResult(len(new), len(outcome.orphans), occurrences - len(new))
+            behind.discard(active)
 
 
-def _known(
-    context: IngestContext, tenant: str, generation: str, ids: Sequence[str]
-) -> dict[str, frozenset[str]]:
-    """Chunks already live, with the sources they occur in."""
-    with context.database.read(tenant) as session:
-        known = chunks_among(session, tenant, generation, ids, states=[ChunkState.LIVE])
-        sources = sources_of(session, tenant, generation, sorted(known))
-    return {ident: frozenset(sources.get(ident, ())) for ident in known}
+def _aim(
+    context: IngestContext,
+    batch: Batch,
+    row: GenerationRow,
+    targets: dict[str, Target],
+    behind: set[str],
+) -> None:
+    """Work out what the batch means to a generation; one that cannot follow is left behind.
+
+    Only for the active one is that a failure of the batch: ingestion waits for no other.
+    """
+    try:
+        targets[row.id] = aim(context, batch.tenant, row, batch.upserts)
+    except EmbeddingError:
+        if row.state == GenerationState.ACTIVE:
+            raise
+        behind.add(row.id)
 
 
-def _intend(context: IngestContext, tenant: str, generation: str, new: list[Cut]) -> None:
-    """Write new chunks down as pending."""
-    if not new:
-        return
-    rows = [
-        chunk_values(
-            tenant,
-            generation,
-            cut,
-            state=ChunkState.PENDING,
-            tokens=context.embedder.count_tokens(cut.chunk.text),
-        )
-        for cut in new
+def _write(
+    context: IngestContext,
+    batch: Batch,
+    targets: Sequence[Target],
+    *,
+    active: str,
+    behind: Collection[str],
+) -> BatchResult:
+    """Steps 2 to 6, under the lock."""
+    recover(context)
+    fall_behind(context, behind)
+    found_again(context, {*behind, *(one.generation for one in targets)} - {active})
+    here = frozenset({batch.source})
+    new = {
+        target.generation: offer(context, batch.tenant, target, dict.fromkeys(target.cuts, here))
+        for target in targets
+    }
+    parts = [
+        Part(target.generation, target.generation == active, target.chunks) for target in targets
     ]
-    with context.database.write(tenant) as session:
-        session.execute(insert(ChunkRow), rows)
+    parts += [Part(name, active=False, chunks={}) for name in sorted(behind)]
+    with context.database.write(batch.tenant) as session:
+        outcomes = mark(session, batch, parts, secret=context.secret, now=context.clock())
+    for generation, outcome in outcomes.items():
+        _clean_up(context, batch.tenant, generation, outcome)
+    occurrences = sum(
+        len(chunks)
+        for target in targets
+        if target.generation == active
+        for chunks in target.chunks.values()
+    )
+    added = new[active]
+    return BatchResult(added, len(outcomes[active].orphans), occurrences - added)
+
+
+def _clean_up(context: IngestContext, tenant: str, generation: str, outcome: Settled) -> None:
+    """Step 6 for one generation."""
+    remove(context, tenant, generation, sorted(outcome.orphans))
+    if not outcome.released:
+        return
+    with context.database.read(tenant) as session:
+        narrowed = sources_of(session, tenant, generation, sorted(outcome.released))
+    if narrowed:
+        context.index(generation).set_sources(narrowed)

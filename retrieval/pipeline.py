@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from acl.caller import Caller
     from acl.scope import AccessScope
     from ingestion.catalog import SourceState, StoredChunk
+    from ingestion.embedding.port import Embedder
     from retrieval.evidence import RetrieveResponse
     from retrieval.query import RetrieveRequest
     from retrieval.ranking import Ranked
@@ -84,15 +85,21 @@ def retrieve(
     watch = Stopwatch()
     for attempt in range(_ATTEMPTS):
         last = attempt + 1 == _ATTEMPTS
-        before = snapshot(runtime, caller, at_least_as_fresh=request.at_least_as_fresh)
-        view = before.resolved.view.digest
+        before = snapshot(
+            runtime,
+            caller,
+            question=request.query,
+            at_least_as_fresh=request.at_least_as_fresh,
+        )
+        # Another generation ranks otherwise, even where the same can be seen.
+        view = f"{before.resolved.view.digest} {before.generation}"
         offset = offset_of(runtime.secret, caller, request, view=view)
         watch.lap("resolve")
         try:
             found = _answer(runtime, request, before, watch, offset=offset)
         except IndexUnavailableError:
             # A rebuild may have switched generations between snapshot and search.
-            if not last and switched(runtime, caller.tenant, before.generation):
+            if not last and switched(runtime, caller, before):
                 if before.generation is not None:
                     runtime.forget_index(before.generation)
                 continue
@@ -186,7 +193,8 @@ def _answer(
     # The order is part of the promise: with nothing visible, neither embedder nor index is asked.
     if generation is None or scope.empty or view.occurrences == 0:
         return Pieces((), closed) if closed else Pieces.nothing(ReasonCode.NO_MATCH)
-    vector, reasons = _embed(runtime, request.query)
+    embedder = runtime.embedder_for(generation)
+    vector, reasons = _embed(embedder, request.query)
     watch.lap("embed")
     depth = offset + request.limit
     result = _search(runtime, request, before, generation, vector, depth=depth)
@@ -194,13 +202,13 @@ def _answer(
     if not result.exact and vector is not None:
         reasons.append(ReasonCode.APPROXIMATE)
     ranked = fuse(result)[: depth + _SPARE]
-    chunks, sources = _fetch(runtime, request, scope, generation, ranked)
+    chunks, sources = _fetch(runtime, request, before, ranked, fingerprint=embedder.fingerprint)
     watch.lap("fetch")
     fetched = [chunks[candidate.id] for candidate in ranked if candidate.id in chunks]
     kept = [chunk for chunk in fetched if recheck(scope, chunk)]
     metrics.current().recheck_drops(len(fetched) - len(kept))
     threshold = runtime.settings.min_relevance
-    judged = judge(request.query, vector, kept, embedder=runtime.embedder.name)
+    judged = judge(request.query, vector, kept, embedder=embedder.name)
     chosen = choose(
         admit(judged, threshold if request.min_relevance is None else request.min_relevance),
         {candidate.id: candidate for candidate in ranked},
@@ -231,10 +239,10 @@ def _closed(scope: AccessScope, request: RetrieveRequest) -> tuple[Cause, ...]:
     return tuple(Cause(ReasonCode.ACL_STALE, (), source) for source in sorted(asked))
 
 
-def _embed(runtime: Runtime, query: str) -> tuple[NDArray[np.float32] | None, list[ReasonCode]]:
+def _embed(embedder: Embedder, query: str) -> tuple[NDArray[np.float32] | None, list[ReasonCode]]:
     """The query's vector, or None and the reason why words alone must do."""
     try:
-        return runtime.embedder.embed_query(query), []
+        return embedder.embed_query(query), []
     except EmbeddingError:
         return None, [ReasonCode.LEXICAL_ONLY]
 
@@ -266,18 +274,20 @@ def _search(
 def _fetch(
     runtime: Runtime,
     request: RetrieveRequest,
-    scope: AccessScope,
-    generation: str,
+    before: Snapshot,
     ranked: list[Ranked],
+    *,
+    fingerprint: str,
 ) -> tuple[dict[str, StoredChunk], dict[str, SourceState]]:
     """Candidates and their sources from the catalogue, under the scope again."""
+    scope = before.scope
     with runtime.database.read(scope.tenant) as session:
         chunks = fetch(
             session,
             scope,
-            generation,
+            before.generation or "",
             [candidate.id for candidate in ranked],
-            fingerprint=runtime.embedder.fingerprint,
+            fingerprint=fingerprint,
             sources=request.sources,
         )
         names = sorted({place.source for chunk in chunks.values() for place in chunk.places})

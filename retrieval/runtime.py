@@ -20,7 +20,12 @@ from acl.identity.key_use import KeyUse
 from acl.orm import Database, utc_now
 from acl.resolver import Resolver
 from acl.signing import Signer
-from ingestion.active import current_generation, require_embedder, require_generation
+from ingestion.active import (
+    current_generation,
+    generation_row,
+    require_embedder,
+    require_generation,
+)
 from ingestion.index.hosts import create_host
 from retrieval import metrics as measure
 from retrieval.denials import Denial, record_denial
@@ -90,6 +95,9 @@ class Runtime:
         self._host = host
         self._embedder = embedder
         self._on_progress = on_progress
+        self._spec = settings.embedder if embedder is None else embedder.name
+        self._others: dict[str, Embedder] = {}
+        self._of_generation: dict[str, Embedder] = {}
         self._indexes: dict[str, VectorIndex] = {}
         self._signer: Signer | None = None
         self._lock = threading.RLock()
@@ -118,18 +126,52 @@ class Runtime:
 
     @property
     def embedder(self) -> Embedder:
-        """The embedder, loaded on first use."""
+        """The configured embedder, loaded on first use: what a new generation is built with."""
         with self._lock:
             if self._embedder is None:
-                from ingestion.embedding.factory import create_embedder  # noqa: PLC0415 - heavy
-
-                self._embedder = create_embedder(
-                    self.settings.embedder,
-                    model_dir=self.settings.model_dir,
-                    threads=self.settings.threads,
-                    on_progress=self._on_progress,
-                )
+                self._embedder = self._create_embedder(self.settings.embedder)
             return self._embedder
+
+    def load_embedder(self, spec: str) -> Embedder:
+        """The embedder that a line of configuration names, loaded on first use.
+
+        Raises:
+            EmbeddingError: it names none, or the model cannot be loaded.
+        """
+        with self._lock:
+            if spec == self._spec:
+                return self.embedder
+            if spec not in self._others:
+                self._others[spec] = self._create_embedder(spec)
+            return self._others[spec]
+
+    def embedder_for(self, generation: str) -> Embedder:
+        """The embedder whose vectors a generation holds: what its queries are embedded with.
+
+        An id is never given to a second generation, so what was found once holds.
+
+        Raises:
+            EmbeddingError: it cannot be loaded, or it is no longer the same.
+        """
+        with self._lock:
+            if generation not in self._of_generation:
+                row = generation_row(self.database, generation)
+                spec = self._spec if row is None or row.spec is None else row.spec
+                embedder = self.load_embedder(spec)
+                if row is not None:
+                    require_embedder(embedder, row)
+                self._of_generation[generation] = embedder
+            return self._of_generation[generation]
+
+    def _create_embedder(self, spec: str) -> Embedder:
+        from ingestion.embedding.factory import create_embedder  # noqa: PLC0415 - heavy
+
+        return create_embedder(
+            spec,
+            model_dir=self.settings.model_dir,
+            threads=self.settings.threads,
+            on_progress=self._on_progress,
+        )
 
     @property
     def signer(self) -> Signer:
@@ -155,18 +197,15 @@ class Runtime:
         """The index of a generation that the catalogue says is there.
 
         Raises:
-            EmbeddingError: the configured embedder is not the one that made the vectors.
+            EmbeddingError: the embedder that made the vectors cannot be had.
             IndexUnavailableError: the engine does not answer, or it lost the generation. Opening
                 would make an empty one, and an empty index answers "nothing" to every question.
         """
         with self._lock:
             if generation not in self._indexes:
                 require_generation(self.host, generation)
-                row = self.generation()
-                if row is not None and row.id == generation:
-                    require_embedder(self.embedder, row)
                 self._indexes[generation] = self.host.open(
-                    generation, dimensions=self.embedder.dimensions
+                    generation, dimensions=self.embedder_for(generation).dimensions
                 )
             return self._indexes[generation]
 
@@ -190,6 +229,8 @@ class Runtime:
             lock_path=self.settings.data_dir / "write.lock",
             clock=self.clock,
             limits=ParseLimits(),
+            spec=self._spec,
+            load=self.load_embedder,
         )
 
     def identify(self, token: str) -> Identity:
@@ -223,9 +264,11 @@ class Runtime:
 
     def warm(self) -> None:
         """Load the embedder and connect to the index, so that the first query need not."""
-        self.embedder.embed_query("warm up")
         row = self.generation()
-        if row is not None:
+        if row is None:
+            self.embedder.embed_query("warm up")
+        else:
+            self.embedder_for(row.id).embed_query("warm up")
             self.index(row.id).count()
 
     def close(self) -> None:
@@ -239,8 +282,9 @@ class Runtime:
             self._indexes.clear()
             if self._host is not None:
                 self._host.close()
-            if self._embedder is not None:
-                self._embedder.close()
+            for embedder in (self._embedder, *self._others.values()):
+                if embedder is not None:
+                    embedder.close()
         self.audit_database.close()
         self.database.close()
 

@@ -12,9 +12,11 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from acl.seal import require_current
-from ingestion.catalog import in_flight, served_generation
+from ingestion.catalog import in_flight, serving
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from acl.caller import Caller
     from acl.resolver import Resolved
     from acl.scope import AccessScope
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the catalogue said at the start: the view, the generation, what is in flight."""
+    """What the catalogue said at the start: the view, the generation, what is in flight.
+
+    The generation is the one that answers this caller's ``question``; without one, the active one.
+    """
 
     resolved: Resolved
     generation: str | None
     excluded: frozenset[str]
+    question: str | None = None
 
     @property
     def scope(self) -> AccessScope:
@@ -43,7 +49,13 @@ class Standing(Enum):
     RIGHTS_MOVED = auto()
 
 
-def snapshot(runtime: Runtime, caller: Caller, *, at_least_as_fresh: str | None = None) -> Snapshot:
+def snapshot(
+    runtime: Runtime,
+    caller: Caller,
+    *,
+    question: str | None = None,
+    at_least_as_fresh: str | None = None,
+) -> Snapshot:
     """Resolve the caller and note the generation and what is in flight, at one moment.
 
     Raises:
@@ -51,7 +63,7 @@ def snapshot(runtime: Runtime, caller: Caller, *, at_least_as_fresh: str | None 
         InvalidSealError: it stands for nothing.
     """
     with runtime.database.read(caller.tenant) as session:
-        generation = served_generation(session)
+        generation = _answering(runtime, session, caller, question)
         resolved = runtime.resolver.resolve(session, caller, now=runtime.clock())
         if at_least_as_fresh is not None:
             require_current(
@@ -63,7 +75,7 @@ def snapshot(runtime: Runtime, caller: Caller, *, at_least_as_fresh: str | None 
         excluded: frozenset[str] = frozenset()
         if generation is not None and not resolved.scope.empty:
             excluded = in_flight(session, resolved.scope, generation)
-    return Snapshot(resolved, generation, excluded)
+    return Snapshot(resolved, generation, excluded, question)
 
 
 def still(runtime: Runtime, caller: Caller, before: Snapshot) -> Standing:
@@ -76,7 +88,8 @@ def still(runtime: Runtime, caller: Caller, before: Snapshot) -> Standing:
     """
     with runtime.database.read(caller.tenant) as session:
         now = runtime.resolver.resolve(session, caller, now=runtime.clock())
-        same_generation = served_generation(session) == before.generation
+        generation = _answering(runtime, session, caller, before.question)
+        same_generation = generation == before.generation
     if not same_generation or not _same_rights(before.scope, now.scope):
         return Standing.RIGHTS_MOVED
     same_content = now.view.digest == before.resolved.view.digest
@@ -89,10 +102,21 @@ def rights_hold(runtime: Runtime, caller: Caller, scope: AccessScope) -> bool:
         return _same_rights(scope, runtime.resolver.scope(session, caller, now=runtime.clock()))
 
 
-def switched(runtime: Runtime, tenant: str, generation: str | None) -> bool:
-    """True iff another generation has become active since."""
-    with runtime.database.read(tenant) as session:
-        return served_generation(session) != generation
+def switched(runtime: Runtime, caller: Caller, before: Snapshot) -> bool:
+    """True iff another generation would answer now."""
+    with runtime.database.read(caller.tenant) as session:
+        return _answering(runtime, session, caller, before.question) != before.generation
+
+
+def _answering(
+    runtime: Runtime, session: Session, caller: Caller, question: str | None
+) -> str | None:
+    """The generation that answers a caller's question: the same one however often it is asked."""
+    generations = serving(session)
+    if question is None:
+        return generations.active
+    who = (caller.tenant, str(caller.subject), *map(str, caller.actors))
+    return generations.answering(runtime.secret, *who, question)
 
 
 def _same_rights(before: AccessScope, now: AccessScope) -> bool:

@@ -65,12 +65,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "generation_content",
+        sa.Column("tenant", sa.String(), nullable=False),
         sa.Column("generation", sa.String(), nullable=False),
         sa.Column("acl_id", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("occurrences", sa.Integer(), nullable=False),
         sa.Column("content_hash", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("tenant", sa.String(), nullable=False),
         sa.CheckConstraint("occurrences > 0", name="ck_generation_content_occurrences"),
         sa.ForeignKeyConstraint(
             ["tenant", "acl_id"],
@@ -79,7 +79,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint(
-            "generation", "acl_id", "source", "tenant", name=op.f("pk_generation_content")
+            "tenant", "generation", "acl_id", "source", name=op.f("pk_generation_content")
         ),
     )
     for table, columns in _ADDED.items():

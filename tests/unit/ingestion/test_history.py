@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingestion import generations, jobs
+from ingestion import jobs
 from ingestion.generations import rebuild
 from tests.support.clock import HOUR
 from tests.support.content import assert_consistent, content
@@ -67,7 +67,7 @@ def _small_batches() -> Iterator[None]:
     """Two documents a batch, so that even a small history crosses batches."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jobs, "BATCH_DOCUMENTS", 2)
-        patch.setattr(generations, "_DOCUMENTS", 2)
+        patch.setattr("ingestion.generations.building.BATCH_DOCUMENTS", 2)
         yield
 
 
