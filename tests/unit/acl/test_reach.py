@@ -85,7 +85,7 @@ def test_a_foreign_tenant_admits_to_nothing_even_where_the_session_is_not_guarde
 
 
 def test_a_foreign_tenant_refuses_and_closes_nothing_either(two_tenants: Database) -> None:
-    denied = AclEntry(Effect.DENY, STAFF)
+    denied = AclEntry(Effect.DENY, STAFF, expires_at=LATER)
     _put(two_tenants, RIVAL, "of-1", denied)
     _put(two_tenants, TENANT, "open", AclEntry(Effect.ALLOW, ANN), managed_by="share")
     with two_tenants.write(RIVAL) as session:
@@ -98,6 +98,36 @@ def test_a_foreign_tenant_refuses_and_closes_nothing_either(two_tenants: Databas
     assert ours.acl_ids == {opened}
     assert not ours.closed
     assert ours.valid_until is None
+
+
+def test_nobody_is_known_by_being_known_in_a_foreign_tenant(two_tenants: Database) -> None:
+    eve = Principal.parse("user:eve")
+    with two_tenants.write(RIVAL) as session:
+        ensure_principal(session, RIVAL, eve, now=NOON)
+        ensure_principal(session, RIVAL, GUESTS, now=NOON)
+    with two_tenants.write(TENANT) as session:
+        ensure_principal(session, TENANT, EVERYONE, now=NOON)
+    _put(two_tenants, TENANT, "open", AclEntry(Effect.ALLOW, EVERYONE))
+    _put(two_tenants, TENANT, "for guests", AclEntry(Effect.ALLOW, GUESTS))
+    with two_tenants.write(TENANT) as session:
+        # An entry makes known whom it names; here they are forgotten again.
+        session.delete(session.get_one(PrincipalRow, (TENANT, str(GUESTS))))
+    guest = replace(CLAIMED, groups=frozenset({GUESTS}))
+    with two_tenants.unguarded("the statements alone are looked at") as session:
+        for stranger in (caller("user:eve"), replace(guest, subject=eve)):
+            assert not _decided(session, stranger).acl_ids
+        assert len(_decided(session, guest).acl_ids) == 1  # what is open, by being Ann
+
+
+def test_what_a_stranger_s_token_says_is_not_even_looked_up(catalogue: Database) -> None:
+    expiring = AclEntry(Effect.DENY, STAFF, expires_at=LATER)
+    _put(catalogue, TENANT, "plans", AclEntry(Effect.ALLOW, EVERYONE), expiring)
+    with catalogue.read(TENANT) as session:
+        assert _decided(session, CLAIMED).valid_until is None
+    with catalogue.write(TENANT) as session:
+        ensure_principal(session, TENANT, ANN, now=NOON)
+    with catalogue.read(TENANT) as session:
+        assert _decided(session, CLAIMED).valid_until == LATER
 
 
 def test_below_a_name_is_what_is_below_it_in_one_tenant(two_tenants: Database) -> None:
