@@ -57,14 +57,16 @@ class Reading:
         """Tokens that may be names: capitalised where nothing else asks for a capital.
 
         None in a text most of whose words are capitalised. The first word of a sentence is one if
-        the next is capitalised too, or if it stands capitalised elsewhere in the text. Months and
-        units are not, where they are part of a date or a quantity.
+        the next is capitalised too, if it stands capitalised elsewhere in the text, or if it is an
+        abbreviation in capitals. Months and units are not, where they are part of a date or a
+        quantity.
         """
         words = [at for at, token in enumerate(self.surface) if token[0].isalpha()]
         capitals = {at for at in words if self.surface[at][0].isupper()}
         if len(capitals) > _SHOUTED * len(words):
             return frozenset()
-        inner = capitals - self._openers()
+        abbreviated = {at for at in capitals if self.surface[at].isupper() and self.surface[at][1:]}
+        inner = capitals - self._openers() | abbreviated
         known = {self.lower[at] for at in inner}
         stated = {at for fact in self.facts for at in range(fact.start, fact.end)}
         return frozenset(
