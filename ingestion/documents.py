@@ -98,7 +98,7 @@ class SourceItem:
         external_id: The source's own stable name for it.
         uri: Where a person finds the original.
         acl: Name of its ``AclSpec``; None means unlabelled, which the pipeline refuses to index.
-        size: Bytes.
+        size: Bytes; 0 where only fetching tells.
         modified_at: Aware UTC; None where the source does not know.
         media_type: What the source says it is; None leaves that to the parser.
         title: What the source calls it; None leaves that to the parser.
