@@ -43,12 +43,16 @@ class Known:
         held: the document, under this name or a former one; None if it is new.
         renamed: whether it was held under a former name.
         word: the last word of the source on it.
+        before: id of the document that is still held under the former name, and not as this one.
+        next_id: id of the next document to be called as this one was; None unless it is renamed.
     """
 
     document_id: str
     held: Held | None
     renamed: bool
     word: DeliveryRow | None
+    before: str | None = None
+    next_id: str | None = None
 
     @property
     def live(self) -> Held | None:
@@ -75,14 +79,28 @@ class Comparison:
         scratch: Scratch,
         reader: Reader,
         *,
+        stream: bool,
         full: bool,
         since: datetime | None,
     ) -> None:
+        """Describe what is compared with what.
+
+        Args:
+            context: the installation.
+            source: fetched from.
+            tenant: whose documents they are.
+            scratch: all that is listed.
+            reader: prepares what was fetched.
+            stream: whether the entries are what happened, one after the other, or what there is.
+            full: prepare unchanged documents too.
+            since: leave out what was last modified no later than this.
+        """
         self._context = context
         self._source = source
         self._tenant = tenant
         self._scratch = scratch
         self._reader = reader
+        self._stream = stream
         self._full = full
         self._since = since
 
@@ -107,32 +125,42 @@ class Comparison:
         held = held_among(session, self._tenant, self._source.name, sorted(names))
         found: list[tuple[Held | None, bool]] = []
         for entry, before in zip(entries, former, strict=True):
-            own = held.get(entry.external_id)
-            other = held.get(before) if own is None and before else None
-            renamed = (
-                other is not None
-                and before is not None
-                and isinstance(entry, SourceItem)
-                and self._is_rename(before, other)
-            )
+            own, other = held.get(entry.external_id), held.get(before or "")
+            renamed = own is None and other is not None and self._is_rename(before or "", other)
             found.append((other, True) if renamed else (own, False))
         ids = self._ids(session, [e.external_id for e in entries], [one for one, _ in found])
         words = last_words(session, self._tenant, ids)
         session.expunge_all()
-        return [
-            Known(ident, one, renamed, words.get(ident))
-            for ident, (one, renamed) in zip(ids, found, strict=True)
-        ]
+        known = []
+        for ident, (one, renamed), before in zip(ids, found, former, strict=True):
+            other, next_id = held.get(before or ""), None
+            left = None if renamed or other is None or other.deleted else other.document_id
+            if renamed:
+                (next_id,) = self._ids(session, [before or ""], [None])
+            known.append(
+                Known(
+                    ident,
+                    one,
+                    renamed,
+                    words.get(ident),
+                    # In a listing, what is there no longer is not listed.
+                    before=left if self._stream else None,
+                    next_id=next_id,
+                )
+            )
+        return known
 
     def _is_rename(self, before: str, held: Held) -> bool:
         """Whether the document of a former name goes on under a new one.
 
-        Not if another document is listed under the former name, nor if it is deleted: then this is
-        a new document, and the former one is dealt with on its own.
+        Not if it is deleted, nor if a listing has another document under the former name: then this
+        is a new document, and the former one is dealt with on its own.
         """
-        if held.deleted or self._scratch.listed(before) is not None:
+        if held.deleted:
             return False
-        if not self._scratch.claim(before):
+        if self._stream:
+            return True  # what is held is what there was when this happened
+        if self._scratch.listed(before) or not self._scratch.claim(before):
             return False
         # Under its former name it is not missing, even if its new content cannot be read.
         self._scratch.keep(before)
@@ -166,12 +194,12 @@ class Comparison:
     def _remove(self, entry: Removal, known: Known) -> Outcome:
         if known.outdates(entry.sequence, removal=True):
             return Outcome(entry.external_id, Change.LATE)
-        word = None
+        words: tuple[Word, ...] = ()
         if entry.sequence is not None:
-            word = Word(known.document_id, entry.sequence, deleted=True)
+            words = (Word(known.document_id, entry.sequence, deleted=True),)
         if known.live is None:
-            return Outcome(entry.external_id, Change.SKIPPED, word=word)
-        return Outcome(entry.external_id, Change.DELETED, removed=known.document_id, word=word)
+            return Outcome(entry.external_id, Change.SKIPPED, words=words)
+        return Outcome(entry.external_id, Change.DELETED, removed=known.document_id, words=words)
 
     def _compare(self, item: SourceItem, acl_id: str, known: Known) -> Callable[[], Outcome]:
         if known.outdates(item.sequence, removal=False):
@@ -179,10 +207,7 @@ class Comparison:
         since = self._since
         if since is not None and item.modified_at is not None and item.modified_at <= since:
             return _Done(Outcome(item.external_id, Change.SKIPPED))
-        word = None
-        if item.sequence is not None:
-            word = Word(known.document_id, item.sequence, deleted=False)
-        case = _Case(self._context, self._tenant, item, acl_id, known, word)
+        case = _Case(self._context, self._tenant, item, acl_id, known, self._stream)
         live = known.live
         stands = live is not None and not known.renamed and live.stands(acl_id, item.uri)
         if live is not None and stands and live.is_at(item.revision) and not self._full:
@@ -208,18 +233,36 @@ class _Case:
     item: SourceItem
     acl_id: str
     known: Known
-    word: Word | None
+    stream: bool
+
+    def words(self) -> tuple[Word, ...]:
+        """The source's word on it, and on the name it left, which it says is free."""
+        sequence = self.item.sequence
+        if sequence is None:
+            return ()
+        own = Word(self.known.document_id, sequence, deleted=False)
+        # What took the name in the same breath is not late.
+        left = [
+            Word(ident, sequence - 1, deleted=True)
+            for ident in (self.known.next_id, self.known.before)
+            if ident is not None
+        ]
+        return (own, *left)
 
     def unchanged(self) -> Outcome:
         return Outcome(
             self.item.external_id,
             Change.UNCHANGED,
             confirmed=Confirmed(self.known.document_id, self.item.revision),
-            word=self.word,
+            removed=self.known.before,
+            words=self.words(),
         )
 
     def failed(self, error: IngestionError, *, newer: bool) -> Outcome:
-        """One reported failure; its former version stays, unless its permission is gone."""
+        """One reported failure; its former version stays, unless its permission is gone.
+
+        Nor does it stay under a name that the source says is free: a stream says so only once.
+        """
         live = self.known.live
         # Its former ACL holds no longer, and under the new one nothing could be read.
         closed = live is not None and live.acl_id != self.acl_id
@@ -228,9 +271,15 @@ class _Case:
             Change.FAILED,
             failure=SourceFailure(self.item.external_id, str(error.code), error.message),
             closed=self.known.document_id if closed else None,
+            removed=self._left_behind(),
             pending=self.known.document_id if newer and live is not None else None,
-            word=self.word,
+            words=self.words(),
         )
+
+    def _left_behind(self) -> str | None:
+        if self.stream and self.known.renamed:
+            return self.known.document_id
+        return self.known.before
 
     def written(self, sha: str, prepared: Prepared, *, same: bool) -> Outcome:
         """A document to write."""
@@ -248,7 +297,13 @@ class _Case:
             for chunk in prepared.chunks
         )
         upsert = Upsert(self.item, self.known.document_id, self.acl_id, sha, prepared, ids)
-        return Outcome(self.item.external_id, change, upsert=upsert, word=self.word)
+        return Outcome(
+            self.item.external_id,
+            change,
+            upsert=upsert,
+            removed=self.known.before,
+            words=self.words(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

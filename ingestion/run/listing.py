@@ -28,7 +28,8 @@ class Listing:
 
     Attributes:
         items: how many documents it named, those without an ACL included.
-        complete: whether it was everything there is, so that what is absent is gone.
+        stream: whether it was what happened, one thing after the other, instead of all there is.
+            Only of all there is can anything be absent.
         cursor: where the next run goes on from; None for a source that tells no changes.
         concealed: whether something unreadable in it may stand for any document, so that what is
             absent is not known to be gone.
@@ -36,7 +37,7 @@ class Listing:
     """
 
     items: int
-    complete: bool
+    stream: bool
     cursor: str | None
     concealed: bool = False
     cancelled: bool = False
@@ -63,23 +64,23 @@ def walk(
         SourceError: the source cannot be read.
     """
     entries: Iterable[Entry]
-    complete, following = True, None
+    stream, following = False, None
     if isinstance(source, TellsChanges):
         changes = source.changes(cursor)
-        entries, complete, following = changes.items, changes.complete, changes.cursor
+        entries, stream, following = changes.items, not changes.complete, changes.cursor
     else:
         entries = source.list_items()
     items, concealed = 0, False
     for number, entry in enumerate(entries):
         if not number % _ASK_EVERY and cancelled():
-            return Listing(items, complete=False, cursor=None, cancelled=True)
-        items += _note(scratch, entry, acl_ids, stream=not complete)
+            return Listing(items, stream=stream, cursor=None, cancelled=True)
+        items += _note(scratch, entry, acl_ids, stream=stream)
         concealed |= isinstance(entry, SourceFailure) and entry.conceals
-    return Listing(items, complete, following, concealed)
+    return Listing(items, stream, following, concealed)
 
 
 def _note(scratch: Scratch, entry: Entry, acl_ids: Mapping[str, str], *, stream: bool) -> bool:
-    """Note one entry; True if it names a document for the first time."""
+    """Note one entry; True if it offers a document."""
     acl_id: str | None = None
     noted: Entry = entry
     if isinstance(entry, SourceItem):
@@ -88,15 +89,9 @@ def _note(scratch: Scratch, entry: Entry, acl_ids: Mapping[str, str], *, stream:
             noted = stamped
         else:
             acl_id = stamped
-    if scratch.add(noted, acl_id):
+    # What happened may happen twice to one document; what there is, is there once.
+    if scratch.add(noted, acl_id, again=stream):
         return isinstance(entry, SourceItem)
-    if stream:
-        # A later word on the same document takes the place of an earlier one.
-        before = scratch.listed(entry.external_id)
-        if before is not None and _follows(noted, before.entry):
-            scratch.forget(entry.external_id)
-            scratch.add(noted, acl_id)
-        return False
     twice = SourceFailure(
         entry.external_id,
         "duplicate_id",
@@ -104,9 +99,3 @@ def _note(scratch: Scratch, entry: Entry, acl_ids: Mapping[str, str], *, stream:
     )
     scratch.refuse(twice)
     return False
-
-
-def _follows(entry: Entry, before: Entry) -> bool:
-    """Whether an entry is a later word than one that came before it in the stream."""
-    one, other = getattr(entry, "sequence", None), getattr(before, "sequence", None)
-    return one is None or other is None or one >= other

@@ -40,11 +40,11 @@ class Outcome:
         change: in one word.
         upsert: the document to write, when there is something to write.
         confirmed: the document to confirm, when it stands as it is.
-        removed: id of a document the source says is gone.
+        removed: id of a document the source says is gone, or goes on as another.
         closed: id of a document whose former permission nobody states any more.
         pending: id of a document of which the source holds a newer version than can be served.
         failure: why it could not be ingested.
-        word: what to remember of the source's order of changes.
+        words: what to remember of the source's order of changes.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Outcome:
     closed: str | None = None
     pending: str | None = None
     failure: SourceFailure | None = None
-    word: Word | None = None
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(slots=True)
@@ -98,4 +98,4 @@ class Load:
     @property
     def words(self) -> list[Word]:
         """What to remember of the source's order."""
-        return [o.word for o in self.outcomes if o.word is not None]
+        return [word for outcome in self.outcomes for word in outcome.words]

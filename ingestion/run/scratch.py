@@ -30,9 +30,10 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -8192;
 CREATE TABLE entry (
-    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, acl TEXT, name BLOB NOT NULL, body TEXT NOT NULL
+    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, acl TEXT, body TEXT NOT NULL
 );
-CREATE TABLE seen (name BLOB PRIMARY KEY, number INTEGER) WITHOUT ROWID;
+CREATE TABLE seen (name BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE kept (name BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE folder (name BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE claimed (name BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE closing (name TEXT PRIMARY KEY, done INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
@@ -72,45 +73,37 @@ class Scratch:
     ) -> None:
         self.close()
 
-    def add(self, entry: Entry, acl_id: str | None = None) -> bool:
-        """Note an entry. False if its name was listed before; then nothing is noted."""
+    def add(self, entry: Entry, acl_id: str | None = None, *, again: bool = False) -> bool:
+        """Note an entry. False if its name was listed before; then nothing is noted.
+
+        Args:
+            entry: as the source gave it.
+            acl_id: the ACL that an item stands under.
+            again: note it although its name was listed before.
+        """
         name = _key(entry.external_id)
-        number = self._db.execute("SELECT count(*) FROM seen WHERE name = ?", (name,)).fetchone()[0]
-        if number:
+        row = self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (name,))
+        if not row.rowcount and not again:
             return False
         kind = next(key for key, cls in _KINDS.items() if isinstance(entry, cls))
-        row = self._db.execute(
-            "INSERT INTO entry (kind, acl, name, body) VALUES (?, ?, ?, ?)",
-            (kind, acl_id, name, _pack(entry)),
+        self._db.execute(
+            "INSERT INTO entry (kind, acl, body) VALUES (?, ?, ?)", (kind, acl_id, _pack(entry))
         )
-        self._db.execute("INSERT INTO seen VALUES (?, ?)", (name, row.lastrowid))
         if entry.external_id.endswith("/"):
             self._db.execute("INSERT OR IGNORE INTO folder VALUES (?)", (name,))
         return True
 
     def refuse(self, failure: SourceFailure) -> None:
         """Note a failure beside the entry of that name, which stands."""
-        self._db.execute(
-            "INSERT INTO entry (kind, name, body) VALUES ('failure', x'', ?)", (_pack(failure),)
-        )
+        self._db.execute("INSERT INTO entry (kind, body) VALUES ('failure', ?)", (_pack(failure),))
 
-    def listed(self, external_id: str) -> Listed | None:
-        """The entry of this name, if there is one."""
-        row = self._db.execute(
-            "SELECT kind, acl, body FROM entry JOIN seen USING (number) WHERE seen.name = ?",
-            (_key(external_id),),
-        ).fetchone()
-        return None if row is None else Listed(_unpack(row[0], row[2]), row[1])
-
-    def forget(self, external_id: str) -> None:
-        """Take an entry back, so that another may come in its place."""
-        name = _key(external_id)
-        for table in ("entry", "seen", "folder"):
-            self._db.execute(f"DELETE FROM {table} WHERE name = ?", (name,))  # noqa: S608 - ours
+    def listed(self, external_id: str) -> bool:
+        """Whether there is an entry of this name."""
+        return self._row("SELECT 1 FROM seen WHERE name = ?", _key(external_id))
 
     def keep(self, external_id: str) -> None:
         """Count a name as seen that was not listed: what stands under it is not gone."""
-        self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, NULL)", (_key(external_id),))
+        self._db.execute("INSERT OR IGNORE INTO kept VALUES (?)", (_key(external_id),))
 
     def claim(self, external_id: str) -> bool:
         """Take the document that stood under a name; False if another entry has taken it."""
@@ -141,8 +134,9 @@ class Scratch:
 
     def has(self, external_id: str) -> bool:
         """Whether a name is listed, or stands in a folder that could not be seen."""
-        key = _key(external_id)
-        if self._row("SELECT 1 FROM seen WHERE name = ?", key):
+        if self.listed(external_id):
+            return True
+        if self._row("SELECT 1 FROM kept WHERE name = ?", _key(external_id)):
             return True
         if not self._row("SELECT 1 FROM folder LIMIT 1"):
             return False

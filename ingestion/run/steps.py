@@ -29,15 +29,17 @@ from ingestion.run.reading import Reader
 from ingestion.run.record import End
 from ingestion.run.removal import close_unlabelled, refuse, remove_gone
 from ingestion.run.scratch import Scratch
+from ingestion.run.turns import turns
 from ingestion.writer import BatchResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ingestion.context import IngestContext
     from ingestion.report import RunReport
     from ingestion.run.outcome import Outcome
+    from ingestion.run.scratch import Listed
     from ingestion.sources.base import Source
 
 OPTIMISE_AFTER: Final = 2_000
@@ -83,6 +85,7 @@ class Run:
         self._report = report
         self._options = options
         self._load = Load()
+        self._waiting: deque[Callable[[], Outcome]] = deque()
         self._pipeline: Pipeline | None = None
         self._total = self._done = 0
         self._again = False
@@ -113,15 +116,17 @@ class Run:
             )
             report.listed, self._total = listing.items, scratch.count()
             live = live_count(context, report.tenant, report.source)
-            self._refuse(scratch)
+            if not listing.stream:
+                for page in scratch.pages("failure"):
+                    self._refuse(page, scratch)
             # First of all, since it needs neither parser nor embedder.
             close_unlabelled(context, report, scratch)
             if not self._asked():
-                self._process(scratch)
+                self._process(scratch, stream=listing.stream)
             close_unlabelled(context, report, scratch)
             report.backlog = self._total - self._done
             whole = not self._stopped and options.since is None
-            if whole and listing.complete and not listing.concealed:
+            if whole and not listing.stream and not listing.concealed:
                 remove_gone(
                     context, report, scratch, live=live, confirmed=options.confirm_deletions
                 )
@@ -132,7 +137,7 @@ class Run:
         return End(
             complete=whole,
             cursor=listing.cursor if settled else None,
-            confirmed=settled and not listing.complete,
+            confirmed=settled and listing.stream,
         )
 
     def broke_off(self) -> End:
@@ -160,14 +165,14 @@ class Run:
                     now=context.clock(),
                 )
 
-    def _refuse(self, scratch: Scratch) -> None:
-        for page in scratch.pages("failure"):
-            failures = [one.entry for one in page if isinstance(one.entry, SourceFailure)]
+    def _refuse(self, page: Sequence[Listed], scratch: Scratch) -> None:
+        failures = [one.entry for one in page if isinstance(one.entry, SourceFailure)]
+        if failures:
             self._again = True
             refuse(self._context, self._report, scratch, failures)
             self._advance(len(failures))
 
-    def _process(self, scratch: Scratch) -> None:
+    def _process(self, scratch: Scratch, *, stream: bool) -> None:
         """Compare what is listed, and write what differs, until it is done or to be stopped."""
         context, report, options = self._context, self._report, self._options
         with ExitStack() as stack:
@@ -182,24 +187,41 @@ class Run:
                 report.tenant,
                 scratch,
                 reader,
+                stream=stream,
                 full=options.full,
                 since=options.since,
             )
-            waiting: deque[Callable[[], Outcome]] = deque()
-            for page in scratch.pages("item", "removal"):
-                for outcome in comparison.page(page):
-                    waiting.append(outcome)
-                    while waiting and (is_ready(waiting[0]) or len(waiting) > _WINDOW):
-                        self._take(waiting.popleft()(), scratch)
+            kinds = ("item", "removal", "failure") if stream else ("item", "removal")
+            for page in scratch.pages(*kinds):
+                for turn in turns(page) if stream else [page]:
+                    self._take_all(comparison.page(turn), scratch)
+                    if stream:
+                        self._settle(scratch)
+                        self._refuse(turn, scratch)
+                        close_unlabelled(context, report, scratch)
                     if self._stopped:
                         break
                 if self._stopped:
                     break
-            while waiting and not self._stopped:
+            self._settle(scratch)
+
+    def _take_all(self, outcomes: Iterable[Callable[[], Outcome]], scratch: Scratch) -> None:
+        """Take outcomes in order as they come to be known, some of them waiting for parsers."""
+        for outcome in outcomes:
+            waiting = self._waiting
+            waiting.append(outcome)
+            while waiting and (is_ready(waiting[0]) or len(waiting) > _WINDOW):
                 self._take(waiting.popleft()(), scratch)
-            self._flush(scratch)
-            for load, result in self._pipeline.finish() if self._pipeline else ():
-                self._acknowledge(load, result, scratch)
+            if self._stopped:
+                return
+
+    def _settle(self, scratch: Scratch) -> None:
+        """Wait until all that was compared is written."""
+        while self._waiting and not self._stopped:
+            self._take(self._waiting.popleft()(), scratch)
+        self._flush(scratch)
+        for load, result in self._pipeline.finish() if self._pipeline else ():
+            self._acknowledge(load, result, scratch)
 
     def _take(self, outcome: Outcome, scratch: Scratch) -> None:
         load = self._load
@@ -232,6 +254,8 @@ class Run:
             self._report.take(outcome.name, outcome.change, failure)
             if failure is not None and failure.code not in _FINAL:
                 self._again = True
+            if outcome.upsert is not None and outcome.removed is not None:
+                self._report.deleted += 1
         scratch.close_documents(o.closed for o in load.outcomes if o.closed is not None)
         self._advance(len(load.outcomes))
 
