@@ -15,7 +15,7 @@ from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.escape import unescape
 
 _QUOTED = re.compile(r'"[^"]*"|\\.|_.')
-_HIDING = re.compile(r"\s*;\s*;\s*(?:;\s*)?")
+_HIDING = re.compile(r"\s*;\s*;\s*;\s*")  # nothing for plus, minus, zero and text
 _DIGITS = 15  # as many as a spreadsheet program keeps
 
 

@@ -25,7 +25,7 @@ TSV = "text/tab-separated-values"
 _DELIMITERS = "\t;|,"
 _SAMPLE_CHARS = 65_536
 _SAMPLE_ROWS = 100
-_MIN_EVEN = 0.5
+_MIN_EVEN = 0.5  # of rows as wide as most; prose with commas has fewer
 _STATED = "sep="  # what spreadsheet programs write before the first row
 
 
@@ -60,7 +60,7 @@ def _delimiter(source: str, media_type: str) -> tuple[str | None, str]:
         sample = sample[: sample.rindex("\n")]
     candidates = "\t" if media_type == TSV else _DELIMITERS
     best = max(candidates, key=lambda mark: _evenness(sample, mark))  # the first of equals
-    return (best if _evenness(sample, best) >= _MIN_EVEN else None), source
+    return (best if _evenness(sample, best) > _MIN_EVEN else None), source
 
 
 def _evenness(sample: str, delimiter: str) -> float:

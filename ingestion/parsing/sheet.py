@@ -51,24 +51,33 @@ class Sheet:
     _hidden_columns: list[tuple[int, int]] = field(default_factory=list)
     _written: int = 0
 
-    def rows(self, stream: IO[bytes]) -> Iterator[tuple[int, Row]]:
-        """Yield the number, from 1, and the shown cells of each row that shows any.
+    def rows(self, stream: IO[bytes]) -> Iterator[tuple[bool, Row]]:
+        """Yield the shown cells of each row that shows any, and whether a blank row is before it.
+
+        A hidden row is not blank: what a filter hides does not part a table in two.
 
         Raises:
             ParseError: ``too_large`` if a cell, a row or all of it is.
             etree.XMLSyntaxError: It is not XML.
         """
         number = 0
+        filled = -1
+        gap = False
         for _, element in etree.iterparse(stream, tag=("{*}col", "{*}row"), **PARSING):
             if etree.QName(element).localname == "col":
                 self._column(element)
                 continue  # its parent is forgotten with the first row
             stated = element.get("r")
             number = int(stated) if stated else number + 1
+            met = self._written
             row = self._row(element, number)
             forget(element)
+            if self._written > met:
+                gap = gap or number > filled + 1
+                filled = number
             if row:
-                yield number, row
+                yield gap, row
+                gap = False
 
     def _column(self, element: Any) -> None:
         hidden = (element.get("hidden") or "").lower() not in _OFF

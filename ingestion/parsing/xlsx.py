@@ -139,7 +139,7 @@ class _Writer:
             )
         return start, end
 
-    def _show(self, name: str, rows: Iterator[tuple[int, Row]]) -> tuple[int, int]:
+    def _show(self, name: str, rows: Iterator[tuple[bool, Row]]) -> tuple[int, int]:
         """Write a sheet's name and its rows; a sheet that shows none stands nowhere."""
         first = next(rows, None)
         if first is None:
@@ -173,26 +173,24 @@ def _strings(reader: Any) -> list[str]:
         return shared_strings(stream)
 
 
-def _lines(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[bool, str]]:
+def _lines(rows: Iterable[tuple[bool, Row]]) -> Iterator[tuple[bool, str]]:
     """Yield each row as a line, and whether a blank row stands before it.
 
     The first row of two and more cells names the columns if it reads like names. After a blank row
     that is not enough, since a table may have gaps: figures must stand beneath the words then.
     """
     table = Table()
-    before = -1
     begins = headed = False
     rows = iter(rows)
     coming = next(rows, None)
     while coming is not None:
-        number, row = coming
+        gap, row = coming
         coming = next(rows, None)
-        gap = number > before + 1
         begins = begins or gap
         is_title = begins and len(row) == 1
         if begins and not is_title:
             begins = False
-            is_header = looks_like_header(row) and (not headed or _contrasts(row, number, coming))
+            is_header = looks_like_header(row) and (not headed or _contrasts(row, coming))
             headed = headed or is_header
             if is_header or not row.keys() <= table.labels.keys():
                 table = Table()
@@ -200,11 +198,10 @@ def _lines(rows: Iterable[tuple[int, Row]]) -> Iterator[tuple[bool, str]]:
         else:
             line = " ".join(row.values()) if is_title else table.line(row)
         yield gap, line
-        before = number
 
 
-def _contrasts(row: Row, number: int, following: tuple[int, Row] | None) -> bool:
+def _contrasts(row: Row, following: tuple[bool, Row] | None) -> bool:
     """Tell whether figures stand right beneath the words of ``row``."""
-    if following is None or following[0] != number + 1:
+    if following is None or following[0]:
         return False
     return any(column in row and is_figure(cell) for column, cell in following[1].items())
