@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from ingestion.index.rendezvous import Rendezvous
     from ingestion.index.shards import ShardDirectory
 
-OPTIMISED_IN_PLACE: Final = 5_000
-"""Points up to which the engine optimises within some tens of milliseconds, if it does at all."""
+OPTIMISED_IN_PLACE: Final = 1_000
+"""Points of which nobody notices that the engine optimises them, if it does so at all."""
 
 _DRAIN_SECONDS: Final = 60.0
 
