@@ -18,7 +18,7 @@ from ingestion.documents import SourceFailure
 from ingestion.errors import SourceError
 
 SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "CVS"})  # and all that are hidden
-_SIDECAR_LIKE = frozenset({".acl", ".acl.yaml", ".acl.yml", ".acl.json", ".acl.toml"})
+SIDECAR_LIKE = frozenset({".acl", ".acl.yaml", ".acl.yml", ".acl.json", ".acl.toml"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ class _Listing:
             )
         seen: set[str] = set()
         for name, _, entry in found:
-            if name.lower() in _SIDECAR_LIKE:
+            if name.lower() in SIDECAR_LIKE:
                 self._sidecars.append(name)
             elif name.startswith(".") or name in SKIPPED_FOLDERS:
                 continue
-            elif not _is_printable(name):
+            elif not is_printable(name):
                 self._fail(
                     ascii(name)[1:-1] + _slash(entry),
                     "name_invalid",
@@ -189,7 +189,7 @@ def _slash(entry: os.DirEntry[str]) -> str:
     return "/" if entry.is_dir(follow_symlinks=False) else ""
 
 
-def _is_printable(name: str) -> bool:
+def is_printable(name: str) -> bool:
     """Tell whether a name can be stored and shown: valid UTF-8 without control characters."""
     return not any(unicodedata.category(char) in {"Cc", "Cs"} for char in name)
 
