@@ -44,6 +44,7 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*")
 _DECIMAL = re.compile(r"(\d+(?:[.,']\d{3})*)[.,](\d+)")
 _MAX_DIGITS: Final = 40
 _LONGEST_MONTH: Final = 31
+_HALF_DAY: Final = 12  # hours
 _YEAR_DIGITS: Final = 4
 _GROUP: Final = 3
 
@@ -105,14 +106,17 @@ def facts(surface: Sequence[str], lower: Sequence[str]) -> list[Fact]:
         surface: the tokens as they stand.
         lower: the same in lower case.
     """
-    return list(_facts(_Tokens(surface, lower)))
+    # Padded, so that looking a few words ahead needs no care at the end.
+    return list(_facts(_Tokens(surface, (*lower, "", "", "", ""))))
 
 
 def _facts(tokens: _Tokens) -> Iterator[Fact]:
     end = 0
-    for at, word in enumerate(tokens.lower):
-        if at < end or not (word in _STARTERS or word[0].isdigit()):
+    starts = [at for at, word in enumerate(tokens.lower) if word in _STARTERS or word[:1].isdigit()]
+    for at in starts:
+        if at < end:
             continue
+        word = tokens.lower[at]
         if word[0].isdigit():
             fact = tokens.date(at) or tokens.clock(at) or tokens.quantity(at)
         elif word in MONTHS or word in WEEKDAYS:
@@ -131,9 +135,6 @@ class _Tokens:
     surface: Sequence[str]
     lower: Sequence[str]
 
-    def word(self, at: int) -> str:
-        return self.lower[at] if 0 <= at < len(self.lower) else ""
-
     def date(self, at: int) -> Fact | None:
         """A date that begins with a number: ``2026-03-01``, ``1.3.2026``, ``1st of March 2026``."""
         token = self.lower[at]
@@ -143,14 +144,14 @@ class _Tokens:
             return Fact(FactKind.DATE, at, at + 1, days) if days else None
         day = _day(token)
         after = at + 1
-        if self.word(after) in _ORDINALS:
+        if self.lower[after] in _ORDINALS:
             after += 1
-        if self.word(after) == "of":
+        if self.lower[after] == "of":
             after += 1
         if day is None or not self.is_month(after):
             return None
-        month = MONTHS[self.word(after)]
-        year = _year(self.word(after + 1))
+        month = MONTHS[self.lower[after]]
+        year = _year(self.lower[after + 1])
         return Fact(FactKind.DATE, at, after + 1 + bool(year), frozenset({(year or 0, month, day)}))
 
     def month_first(self, at: int) -> Fact | None:
@@ -161,55 +162,56 @@ class _Tokens:
         if not self.is_month(at):
             return None
         month = MONTHS[word]
-        if year := _year(self.word(at + 1)):
+        if year := _year(self.lower[at + 1]):
             return Fact(FactKind.DATE, at, at + 2, frozenset({(year, month, 0)}))
-        day = _day(self.word(at + 1))
+        day = _day(self.lower[at + 1])
         if day is None:
             if word in AMBIGUOUS_MONTHS:
                 return None
             return Fact(FactKind.DATE, at, at + 1, frozenset({(0, month, 0)}))
-        after = at + 2 + (self.word(at + 2) in _ORDINALS)
-        year = _year(self.word(after))
+        after = at + 2 + (self.lower[at + 2] in _ORDINALS)
+        year = _year(self.lower[after])
         return Fact(FactKind.DATE, at, after + bool(year), frozenset({(year or 0, month, day)}))
 
     def is_month(self, at: int) -> bool:
-        word = self.word(at)
+        word = self.lower[at]
         if word not in MONTHS:
             return False
         return word not in AMBIGUOUS_MONTHS or self.surface[at][0].isupper()
 
     def clock(self, at: int) -> Fact | None:
         """``9:30``, ``09:30``, ``5 pm``."""
-        half = self.word(at + 1)
+        half = self.lower[at + 1]
         has_half = half in {"am", "pm"}
         written = _CLOCK.fullmatch(self.lower[at])
         if written is None:
-            if not has_half or not self.lower[at].isdecimal() or int(self.lower[at]) > 12:  # noqa: PLR2004 - hours of half a day
+            said = _day(self.lower[at])
+            if not has_half or said is None or said > _HALF_DAY:
                 return None
-            hour, minute, second = int(self.lower[at]), 0, 0
+            hour, minute, second = said, 0, 0
         else:
             hour, minute, second = (int(part or 0) for part in written.groups())
         if has_half:
-            hour = hour % 12 + 12 * (half == "pm")
+            hour = hour % _HALF_DAY + _HALF_DAY * (half == "pm")
         moment = Fraction(hour * 3600 + minute * 60 + second, 60)
         return Fact(FactKind.TIME, at, at + 1 + has_half, frozenset({moment}))
 
     def quantity(self, at: int) -> Fact | None:
         """A number, in digits or in words, with its sign, its multiplier and its unit."""
         start, unit, sign = at, None, 1
-        if self.word(at) in LEADING_UNITS:
-            unit, at = self.word(at), at + 1
-        if self.word(at) in _SIGNS:
-            sign, at = (-1 if self.word(at) == "-" else 1), at + 1
-        if not unit and self.word(at) in LEADING_UNITS:
-            unit, at = self.word(at), at + 1
+        if self.lower[at] in LEADING_UNITS:
+            unit, at = self.lower[at], at + 1
+        if self.lower[at] in _SIGNS:
+            sign, at = (-1 if self.lower[at] == "-" else 1), at + 1
+        if not unit and self.lower[at] in LEADING_UNITS:
+            unit, at = self.lower[at], at + 1
         read = self._digits(at) or self._numeral(at)
         if read is None:
             return None
         values, end, weak = read
-        while (factor := MULTIPLIERS.get(self.word(end))) is not None:
+        while (factor := MULTIPLIERS.get(self.lower[end])) is not None:
             values, end, weak = frozenset(value * factor for value in values), end + 1, False
-        if self.word(end) in _ORDINALS:
+        if self.lower[end] in _ORDINALS:
             end += 1
         if unit is None:
             unit, end = self._unit(end)
@@ -226,28 +228,28 @@ class _Tokens:
         )
 
     def _unit(self, at: int) -> tuple[str | None, int]:
-        word = self.word(at)
-        if word == "per" and self.word(at + 1) == "cent":
+        word = self.lower[at]
+        if word == "per" and self.lower[at + 1] == "cent":
             return "%", at + 2
         return (word, at + 1) if word in UNITS else (None, at)
 
     def _digits(self, at: int) -> tuple[frozenset[Number], int, bool] | None:
-        token = self.word(at)
+        token = self.lower[at]
         if not token[:1].isdigit():
             return None
         end = at + 1
         if token.isdecimal() and len(token) <= _GROUP:
             # "1 000 000": blanks between groups of three.
-            while len(group := self.word(end)) == _GROUP and group.isdecimal():
+            while len(group := self.lower[end]) == _GROUP and group.isdecimal():
                 token, end = token + group, end + 1
         return _numbers(token), end, False
 
     def _numeral(self, at: int) -> tuple[frozenset[Number], int, bool] | None:
-        value = NUMERALS.get(self.word(at))
+        value = NUMERALS.get(self.lower[at])
         if value is None:
             return None
         end = at + 1
-        unit = NUMERALS.get(self.word(end), 0)
+        unit = NUMERALS.get(self.lower[end], 0)
         if value % 10 == 0 and value >= 20 and 0 < unit < 10:  # noqa: PLR2004 - "twenty" "five"
             value, end = value + unit, end + 1
         return frozenset({value}), end, value == 1

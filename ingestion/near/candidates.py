@@ -106,7 +106,8 @@ def _pairs(
 
 
 def _distinct(found: list[NDArray[np.int64]], width: int) -> Rows:
-    return np.column_stack(np.divmod(np.unique(np.concatenate(found)), max(width, 1)))
+    pairs = np.sort(np.concatenate(found))
+    return np.column_stack(np.divmod(pairs[np.diff(pairs, prepend=-1) > 0], max(width, 1)))
 
 
 def _alike(new: Bands, others: Bands, rows: Rows) -> Rows:

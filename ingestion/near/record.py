@@ -27,6 +27,7 @@ from ingestion.near.words import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from ingestion.context import IngestContext
     from ingestion.near.words import Words
@@ -86,12 +87,9 @@ def settle(context: IngestContext, tenant: str) -> NearReport:
     report = NearReport()
     row = current_generation(context.database)
     generation = "" if row is None else row.id  # of which nothing is live
-    name = keyed_id(context.secret, "settling", tenant)
     with ExitStack() as held:
         try:
-            held.enter_context(
-                exclusive(context.lock_path.with_name(f"near-{name}.lock"), timeout=_WAIT_SECONDS)
-            )
+            held.enter_context(exclusive(settling_lock(context, tenant), timeout=_WAIT_SECONDS))
         except BusyError:
             # Whoever holds it takes new texts along, unless it has just looked for the last time.
             with context.database.read(tenant) as session:
@@ -101,6 +99,12 @@ def settle(context: IngestContext, tenant: str) -> NearReport:
         for batch in _unsettled(context, tenant, generation):
             _settle(context, tenant, generation, batch, report)
     return report
+
+
+def settling_lock(context: IngestContext, tenant: str) -> Path:
+    """The file whose lock makes a settling the only one of its tenant."""
+    name = keyed_id(context.secret, "settling", tenant)
+    return context.lock_path.with_name(f"near-{name}.lock")
 
 
 def _forget_gone(context: IngestContext, tenant: str, generation: str, report: NearReport) -> None:

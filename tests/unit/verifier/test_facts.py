@@ -119,5 +119,6 @@ def test_facts_stand_in_order_and_never_overlap() -> None:
 
 def test_a_number_of_absurd_length_is_a_name_and_not_arithmetic() -> None:
     long = "9" * 5_000
+    assert read(f"at {long} pm on {long} March {long}, {long},5 {long}/{long} {long}:30").facts
     assert fact(long).agrees(fact(long))
     assert not fact(long).agrees(fact("8" * 5_000))
