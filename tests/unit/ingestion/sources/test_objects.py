@@ -11,6 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from ingestion.documents import SourceFailure, SourceItem
 from ingestion.errors import SourceError
 from ingestion.sources.contract import check_source
+from ingestion.sources.object_tree import ObjectFolder
 from ingestion.sources.registry import open_source, settled_config
 from tests.support.object_store import KEY, SECRET, client, s3_server
 
@@ -135,26 +136,42 @@ def test_a_broken_acl_file_closes_what_lies_beneath_it(
     assert labels(open_s3(f"s3://{name}/hr")) == {}
 
 
-def test_odd_names_are_reported_and_folder_markers_passed_over(
+def test_folder_markers_are_passed_over_and_an_object_may_be_called_like_a_folder(
     bucket: tuple[str, Any], open_s3: Callable[..., Source]
 ) -> None:
     name, files = bucket
-    odd = [
-        "plain",
-        "sub/",
-        "sub/plain",
-        "x//double",
-        "both",
-        "both/inner",
-        "cafe\u0301",
-        "new\nline",
-    ]
-    files.pipe({f"{name}/{each}": b"x" for each in odd})
-    files.call_s3("put_object", Bucket=name, Key="sub/", Body=b"")
+    files.pipe({f"{name}/{key}": b"x" for key in ("plain", "sub/plain", "both", "both/inner")})
+    for key in ("sub/", "cafe\u0301"):
+        files.call_s3("put_object", Bucket=name, Key=key, Body=b"" if key == "sub/" else b"x")
     source = open_s3(f"s3://{name}", allow=["everyone"])
     assert list(labels(source)) == ["both", "caf\u00e9", "plain", "both/inner", "sub/plain"]
-    assert failures(source) == {"tab\\there": "name_invalid", "x/unnamed/": "name_invalid"}
+    assert failures(source) == {}
     assert all(source.fetch(item) == b"x" for item in items(source))
+
+
+def test_names_that_no_folder_could_have_are_reported() -> None:
+    folder = ObjectFolder("x", "b/x")
+    kinds = {
+        "b/x": "file",  # the marker of the folder itself
+        "b/x//": "directory",
+        "b/x/..": "file",
+        "b/x/tab\there": "file",
+        "b/x/cafe\u0301": "file",
+        "b/x/caf\u00e9": "file",
+        "elsewhere/y": "file",
+        "b/x/link": "other",
+        "b/x/good": "file",
+    }
+    folder.sort([{"name": name, "type": kind, "size": 1} for name, kind in kinds.items()])
+    assert [file.relative for file in folder.files] == ["x/caf\u00e9", "x/good"]
+    assert {failure.external_id: failure.code for failure in folder.failures} == {
+        "x/unnamed/": "name_invalid",
+        "x/..": "name_invalid",
+        "x/tab\\there": "name_invalid",
+        "x/caf\u00e9": "name_collision",
+        "x/elsewhere/y": "name_invalid",
+        "x/link": "not_a_file",
+    }
 
 
 def test_what_is_too_large_is_not_read_and_what_is_gone_is_said_to_be(
