@@ -1,0 +1,203 @@
+"""Whatever happens to two sources, and however runs end, readers see what there is in the end.
+
+One source lists what it holds, and tells revisions and renames. The other tells what happened, each
+event with its place in its own order, and some of them arrive late. Runs happen at any time and may
+die at any write. In the end an installation that lived through it all is compared with one that has
+only ever seen the final inputs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from ingestion import jobs
+from ingestion.generations import rebuild
+from tests.support.clock import HOUR
+from tests.support.content import assert_consistent, content
+from tests.support.installation import Installation
+from tests.support.interrupted import MOMENTS, Died, InterruptedHost
+from tests.support.source import acl, allow
+from tests.unit.ingestion.telling import StreamingSource, TellingSource, Told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.catalogue import Blank
+
+SPECS = (acl("staff", allow("group:staff")), acl("board", allow("group:board"), parent="staff"))
+SECTIONS = (
+    "# Travel\n\nThe allowance abroad is 55 euros a day.",
+    "# Travel\n\nThe allowance abroad is 60 euros a day.",
+    "A loan needs two signatures.",
+)
+names = st.sampled_from(["a.md", "b.md", "c.md"])
+texts = st.lists(st.sampled_from(SECTIONS), min_size=1, max_size=2).map("\n\n".join)
+acls = st.sampled_from(["staff", "board"])
+
+
+class Shelf:
+    """What the listing source holds. A rename is told until something else takes the name."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, Told] = {}
+
+    def put(self, name: str, text: str, acl_: str) -> None:
+        former = self.told[name].formerly if name in self.told else None
+        self.told[name] = _marked(Told(name, text, acl_, formerly=former))
+
+    def remove(self, name: str) -> None:
+        self.told.pop(name, None)
+
+    def rename(self, old: str, new: str) -> None:
+        if old in self.told and old != new:
+            self.told[new] = replace(self.told.pop(old), name=new, formerly=old)
+
+    def source(self) -> TellingSource:
+        return TellingSource([self.told[name] for name in sorted(self.told)], "shelf", SPECS)
+
+
+class Feed:
+    """What happened, in the order in which it arrives; and what is true in the end."""
+
+    def __init__(self) -> None:
+        self.log: list[Told] = []
+        self.now = 0
+
+    def happen(self, name: str, text: str | None, acl_: str, former: str | None) -> None:
+        self.now += 10
+        self.log.append(Told(name, text, acl_, formerly=former, sequence=self.now))
+
+    def arrive_late(self, name: str, text: str | None, acl_: str) -> None:
+        """Something older than the last word on its name, which therefore changes nothing."""
+        words = [told.sequence or 0 for told in self.log if name in {told.name, told.formerly}]
+        if words:
+            self.log.append(Told(name, text, acl_, sequence=max(words) - 5))
+
+    def source(self) -> StreamingSource:
+        return StreamingSource(list(self.log), "feed", SPECS)
+
+
+def _marked(told: Told) -> Told:
+    revision = hashlib.sha256((told.text or "").encode()).hexdigest()
+    return replace(told, revision=revision)
+
+
+class Sequences(RuleBasedStateMachine):
+    """The machine. Its installation is opened anew for each sequence."""
+
+    blank: ClassVar[Blank]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = ExitStack()
+        home = Path(self.stack.enter_context(tempfile.TemporaryDirectory()))
+        self.hosts = {name: InterruptedHost() for name in ("lived", "fresh")}
+        self.lived, self.fresh = (
+            self.stack.enter_context(Installation.open(self.blank, home / name, host=host))
+            for name, host in self.hosts.items()
+        )
+        self.shelf, self.feed = Shelf(), Feed()
+        self.died = False
+
+    @rule(name=names, text=texts, acl_=acls)
+    def put(self, name: str, text: str, acl_: str) -> None:
+        self.shelf.put(name, text, acl_)
+
+    @rule(name=names)
+    def remove(self, name: str) -> None:
+        self.shelf.remove(name)
+
+    @rule(old=names, new=names)
+    def rename(self, old: str, new: str) -> None:
+        self.shelf.rename(old, new)
+
+    @rule(name=names, text=texts, acl_=acls)
+    def happen(self, name: str, text: str, acl_: str) -> None:
+        self.feed.happen(name, text, acl_, None)
+
+    @rule(name=names)
+    def vanish(self, name: str) -> None:
+        self.feed.happen(name, None, "staff", None)
+
+    @rule(old=names, new=names, text=texts, acl_=acls)
+    def happen_under_a_new_name(self, old: str, new: str, text: str, acl_: str) -> None:
+        if old != new:
+            self.feed.happen(new, text, acl_, old)
+
+    @rule(name=names, text=st.none() | texts, acl_=acls)
+    def arrive_late(self, name: str, text: str | None, acl_: str) -> None:
+        self.feed.arrive_late(name, text, acl_)
+
+    @rule()
+    def run_shelf(self) -> None:
+        self.run(self.shelf.source())
+
+    @rule()
+    def run_feed(self) -> None:
+        self.run(self.feed.source())
+
+    @rule(of_feed=st.booleans(), moment=st.sampled_from(MOMENTS), skip=st.integers(0, 2))
+    def die(self, of_feed: bool, moment: str, skip: int) -> None:
+        host = self.hosts["lived"]
+        host.die_at(moment, skip=skip)
+        try:
+            self.run(self.feed.source() if of_feed else self.shelf.source())
+        except Died:
+            self.died = True
+        finally:
+            host.on_write = lambda _moment: None
+
+    def run(self, source: TellingSource) -> None:
+        self.lived.clock.advance(HOUR)
+        report = self.lived.ingest(source)
+        assert report.failures == []
+        assert_consistent(self.lived, self.hosts["lived"].memory, wider_sources=self.died)
+
+    def teardown(self) -> None:
+        try:
+            self.run(self.shelf.source())
+            self.run(self.feed.source())
+            self.fresh.ingest(self.shelf.source())
+            self.fresh.ingest(self.feed.source())
+            if self.died:
+                # A death may leave a point with more sources than it has; a rebuild settles that.
+                rebuild(self.lived.runtime.ingest_context())
+            seen = {
+                name: visible(world, self.hosts[name])
+                for name, world in (("lived", self.lived), ("fresh", self.fresh))
+            }
+            assert seen["lived"] == seen["fresh"]
+        finally:
+            self.stack.close()
+
+
+def visible(world: Installation, host: InterruptedHost) -> dict[str, Any]:
+    """What readers can tell apart, but for the ids of documents that were renamed."""
+    found = content(world, host.memory)
+    name_of = {values[0]: key for key, values in found["documents"].items()}
+    found["documents"] = {key: values[1:] for key, values in found["documents"].items()}
+    found["occurrences"] = sorted((name_of[row[0]], *row[1:]) for row in found["occurrences"])
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(jobs, "BATCH_DOCUMENTS", 2)
+    return
+
+
+def test_any_sequence_ends_where_the_final_inputs_would(blank_catalogue: Blank) -> None:
+    Sequences.blank = blank_catalogue
+    run_state_machine_as_test(
+        Sequences, settings=settings(max_examples=25, stateful_step_count=16, deadline=None)
+    )
