@@ -19,6 +19,8 @@ from retrieval.api import (
     admin_people,
     admin_policy,
     audit,
+    document_batch,
+    documents,
     health,
     keys,
     receipts,
@@ -29,6 +31,7 @@ from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
 from retrieval.mcp.http import McpEndpoint
 from retrieval.metrics import PrometheusMetrics
+from retrieval.pushing import PushDesk
 from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = WORKER_THREADS
         app.state.health_threads = anyio.CapacityLimiter(HEALTH_THREADS)
+        app.state.push_threads = anyio.CapacityLimiter(documents.PUSH_THREADS)
         warming = asyncio.create_task(_warm(app))
         async with mcp.running():
             yield
@@ -87,6 +91,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.state.metrics = metrics
     app.state.warmth = Warmth.WARMING
+    app.state.pushes = PushDesk(runtime)
     app.add_middleware(Boundary, metrics=metrics)
     app.include_router(routes.router)
     app.include_router(keys.router)
@@ -96,6 +101,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(admin_policy.router)
     app.include_router(admin_explain.router)
     app.include_router(audit.router)
+    app.include_router(document_batch.router)
+    app.include_router(documents.router)
     app.include_router(verify.router)
     app.include_router(receipts.router)
     app.include_router(receipts.public)

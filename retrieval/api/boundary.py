@@ -35,11 +35,19 @@ if TYPE_CHECKING:
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 MAX_BODY_BYTES: Final = 64 * 1024
-"""Far above the longest question; nothing on this surface uploads documents."""
+"""Far above the longest question. Documents have limits of their own."""
 
 MAX_BULK_BYTES: Final = 8 * 1024 * 1024
 """Of a whole policy or a directory's listing, on the routes that take one."""
 
+MAX_DOCUMENT_BYTES: Final = 32 * 1024 * 1024
+"""Of one pushed document as JSON. What is larger is for a source that reads it itself."""
+
+MAX_BATCH_BYTES: Final = 256 * 1024 * 1024
+"""Of a whole batch, which is read line by line and never held."""
+
+_DOCUMENT: Final = re.compile(r"/v1/sources/.+/documents/.+", re.DOTALL)
+_BATCH: Final = re.compile(r"/v1/sources/.+/documents:batch", re.DOTALL)
 _BULK: Final = re.compile(r"/v1/(?:policy|directory/[^/]+):(?:plan|apply|sync)")
 
 REFUSED_FROM: Final = 400
@@ -120,7 +128,7 @@ class Boundary:
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """``receive``, raising 413 as soon as the body is or declares itself too large."""
         declared = Headers(scope=scope).get("content-length", "")
-        limit = MAX_BULK_BYTES if _BULK.fullmatch(scope["path"]) else self._max_body_bytes
+        limit = self._limit(scope)
         too_large = declared.isdigit() and int(declared) > limit
         seen = 0
 
@@ -136,6 +144,18 @@ class Boundary:
             return message
 
         return limited
+
+    def _limit(self, scope: Scope) -> int:
+        """How large the body of this request may be.
+
+        The routes of documents read it themselves, once it is sure whose it is.
+        """
+        method, path = scope["method"], scope["path"]
+        if method == "PUT" and _DOCUMENT.fullmatch(path):
+            return MAX_DOCUMENT_BYTES
+        if method == "POST" and _BATCH.fullmatch(path):
+            return MAX_BATCH_BYTES
+        return MAX_BULK_BYTES if _BULK.fullmatch(path) else self._max_body_bytes
 
     def _record(self, scope: Scope, *, status: int, seconds: float) -> None:
         route, code = route_of(scope), scope["state"]["code"]

@@ -37,9 +37,11 @@ from acl.errors import (
 )
 from ingestion.errors import (
     AclFileError,
+    AclNotUsableError,
     BusyError,
     CatalogError,
     EmbeddingError,
+    IdempotencyConflictError,
     IndexUnavailableError,
     IngestionError,
     ParseError,
@@ -159,6 +161,8 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     # ingestion
     ParseError: Row(422, None, "Unreadable document"),
     AclFileError: Row(422, None, "Unusable ACL file"),
+    AclNotUsableError: Row(422, None, "Unusable ACL"),
+    IdempotencyConflictError: Row(422, None, "Key used before"),
     SourceError: Row(502, None, "Source unreadable", "The source could not be read."),
     CatalogError: _CATALOG,
     IndexUnavailableError: Row(

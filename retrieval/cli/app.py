@@ -16,6 +16,7 @@ from retrieval.cli import (
     doctor,
     ingest,
     keys,
+    push_sources,
     query,
     receipt,
     reindex,
@@ -75,6 +76,7 @@ query.register(app)
 serve.register(app)
 status.register(app)
 doctor.register(app)
+push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(acl.app, name="acl")
 app.add_typer(directory.app, name="directory")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from acl.entries import AclEntry, Effect
 from acl.errors import InvalidAclError, InvalidPrincipalError, NotFoundError
 from acl.models import AclRow, PrincipalRow
 from acl.principal import Principal
-from ingestion import push_queue
 from ingestion.deliveries import Last
 from ingestion.documents import AclEntrySpec
 from ingestion.errors import (
@@ -30,11 +28,9 @@ from ingestion.errors import (
 from ingestion.models import DocumentRow, SourceRow
 from ingestion.push import Pushed, PushStatus, delete, deliver, put
 from ingestion.push_acls import anonymous
-from ingestion.push_queue import PushQueue
 from ingestion.push_source import keep_push_source, push_source
 from tests.support.clock import NOON
 from tests.support.content import assert_consistent
-from tests.support.embedding import willing
 from tests.support.installation import TENANT, Installation, caller
 from tests.support.interrupted import MOMENTS, Died
 from tests.support.pushing import FEED, feed, gone, putting
@@ -322,71 +318,6 @@ def test_a_death_at_any_write_shows_the_old_or_the_new_and_pushing_again_ends_it
     assert seen(world) == [NEW_RULE]
     pushed(world, source, putting("c", "Whoever writes next tidies up.", BOB))
     assert_consistent(world, host.memory)
-
-
-def test_pushes_that_wait_for_one_another_share_a_batch(
-    world: Installation, source: PushSource, host: InterruptedHost
-) -> None:
-    queue = PushQueue(world.runtime.ingest_context())
-    queue.push(source, [putting("first", RULE, ANN)])
-    upserts = itertools.count()
-    arrived, go = threading.Event(), threading.Event()
-
-    def hold_the_first(moment: str) -> None:
-        if moment == "before upsert" and next(upserts) == 0:
-            arrived.set()
-            assert go.wait(60)
-
-    host.on_write = hold_the_first
-    threads = [start(queue, source, "leader")]
-    assert arrived.wait(60)
-    threads += [start(queue, source, f"d{number}") for number in range(12)]
-    while len(queue._waiting) < 12:
-        assert threads[0].is_alive()
-    go.set()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    assert next(upserts) == 2, "one batch for the leader, and one for all who waited for it"
-    assert len(seen(world)) == 14
-    host.on_write = lambda _moment: None
-    assert_consistent(world, host.memory)
-
-
-def start(queue: PushQueue, source: PushSource, name: str) -> threading.Thread:
-    delivery = putting(name, f"The text of {name}.", ANN)
-    thread = threading.Thread(target=queue.push, args=(source, [delivery]))
-    thread.start()
-    return thread
-
-
-def test_a_failure_reaches_everybody_in_the_batch_and_the_next_push_works(
-    world: Installation, source: PushSource, embedder: CountingEmbedder
-) -> None:
-    queue = PushQueue(world.runtime.ingest_context())
-    embedder.on_embed = unwilling
-    with pytest.raises(IngestionError):
-        queue.push(source, [putting("a", RULE, ANN), putting("b", NEW_RULE, ANN)])
-    embedder.on_embed = willing
-    assert len(queue.push(source, [putting("a", RULE, ANN)])) == 1
-    assert seen(world) == [RULE]
-
-
-def test_a_queue_writes_no_more_at_once_than_it_should(
-    world: Installation, source: PushSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sizes = []
-    inner = push_queue.carry_out
-
-    def counted(*given: object) -> object:
-        sizes.append(len(given[2]))  # type: ignore[arg-type]
-        return inner(*given)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(push_queue, "BATCH_DELIVERIES", 4)
-    monkeypatch.setattr(push_queue, "carry_out", counted)
-    queue = PushQueue(world.runtime.ingest_context())
-    queue.push(source, [putting(f"d{number}", f"Text {number}.", ANN) for number in range(10)])
-    assert sizes == [4, 4, 2]
 
 
 WORDS = st.lists(
