@@ -11,10 +11,14 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
+from ingestion.active import kept_generations
+from ingestion.errors import EmbeddingError
+from ingestion.models import GenerationState
 from ingestion.run.notes import confirm, note_words
-from ingestion.vectors import vectors_for
+from ingestion.targets import aim
 from ingestion.writer import Batch, BatchResult, write
 
 if TYPE_CHECKING:
@@ -74,11 +78,17 @@ class Pipeline:
         return load, result
 
     def _embed(self, load: Load) -> None:
-        """Make the vectors and keep them: the writer finds them where every vector is kept."""
-        if self._broken:
+        """Make the vectors and keep them: the writer finds them where every vector is kept.
+
+        For each generation it will write to; which those are, it looks up again itself.
+        """
+        if self._broken or not load.upserts:
             return
-        chunks = [chunk for upsert in load.upserts for chunk in upsert.prepared.chunks]
-        vectors_for(self._context, self._tenant, chunks)
+        for row in kept_generations(self._context.database):
+            # What another generation lacks is the writer's to judge: it keeps nobody back.
+            harmless = () if row.state == GenerationState.ACTIVE else (EmbeddingError,)
+            with suppress(*harmless):
+                aim(self._context, self._tenant, row, load.upserts)
 
     def _write(self, load: Load, embedded: Future[None]) -> BatchResult:
         if self._broken:

@@ -19,6 +19,7 @@ from ingestion.errors import ParseErrorCode
 from ingestion.generations import active_generation
 from ingestion.held import live_count
 from ingestion.lock import exclusive
+from ingestion.near.record import settle
 from ingestion.recovery import recover
 from ingestion.report import Progress
 from ingestion.run.compare import Comparison, is_ready
@@ -275,7 +276,7 @@ class Run:
         return self._stopped
 
     def _tidy(self, acl_ids: Mapping[str, str]) -> None:
-        """Drop ACLs nobody states, and put the run's changes on the disk.
+        """Drop ACLs nobody states, put the run's changes on the disk, compare what is new.
 
         Writes already survive the death of the process; the disk is for the power. Merging segments
         changes no answer, only the speed of a search that sees more than is searched exactly.
@@ -295,3 +296,4 @@ class Run:
             if changed >= OPTIMISE_AFTER:
                 index.optimise()
             index.flush()
+            report.near = dict(settle(context, report.tenant).to_dict())
