@@ -6,6 +6,7 @@ of two models meet in one.
 """
 
 from ingestion.generations.building import build
+from ingestion.generations.gate import gate
 from ingestion.generations.rebuilding import rebuild
 from ingestion.generations.switch import canary, promote, retire, rollback
 from ingestion.register import active_generation
@@ -14,6 +15,7 @@ __all__ = [
     "active_generation",
     "build",
     "canary",
+    "gate",
     "promote",
     "rebuild",
     "retire",

@@ -56,7 +56,7 @@ def build(
         EmbeddingError, IndexUnavailableError: what was built so far stays, to be gone on with.
         GenerationError: the generation was retired meanwhile.
     """
-    with exclusive(_lock_of(context), timeout=0):
+    with exclusive(lock_of(context), timeout=0):
         row = _begin(context, chunker or context.chunker())
         done, total = _count(context, row.id)
         blank: set[str] = set()
@@ -135,5 +135,6 @@ def _tenants(context: IngestContext) -> list[str]:
         return list(session.scalars(select(Tenant.name).order_by(Tenant.name)))
 
 
-def _lock_of(context: IngestContext) -> Path:
+def lock_of(context: IngestContext) -> Path:
+    """The file whose lock keeps builds and gates apart."""
     return context.lock_path.with_name("build.lock")
