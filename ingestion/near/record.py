@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ingestion.context import IngestContext
+    from acl.orm import Database
     from ingestion.near.words import Words
 
 BATCH: Final = 20_000
@@ -43,6 +43,31 @@ MOST: Final = 16
 
 _REMOVE: Final = 2_000
 _WAIT_SECONDS: Final = 5.0
+
+
+class SettleContext(Protocol):
+    """What settling needs of an installation: neither index nor embedder."""
+
+    @property
+    def database(self) -> Database:
+        """The catalogue."""
+
+    @property
+    def secret(self) -> bytes:
+        """Keys names of locks."""
+
+    @property
+    def lock_path(self) -> Path:
+        """The file whose lock makes a writer the only one."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueOnly:
+    """A context for those who have no index at hand."""
+
+    database: Database
+    secret: bytes
+    lock_path: Path
 
 
 @dataclass(slots=True)
@@ -72,7 +97,7 @@ class NearReport:
         return asdict(self)
 
 
-def settle(context: IngestContext, tenant: str) -> NearReport:
+def settle(context: SettleContext, tenant: str) -> NearReport:
     """Compare what is new in a tenant with everything, and forget what is gone.
 
     Never call it under the writer lock, which it takes itself for each write.
@@ -101,13 +126,13 @@ def settle(context: IngestContext, tenant: str) -> NearReport:
     return report
 
 
-def settling_lock(context: IngestContext, tenant: str) -> Path:
+def settling_lock(context: SettleContext, tenant: str) -> Path:
     """The file whose lock makes a settling the only one of its tenant."""
     name = keyed_id(context.secret, "settling", tenant)
     return context.lock_path.with_name(f"near-{name}.lock")
 
 
-def _forget_gone(context: IngestContext, tenant: str, generation: str, report: NearReport) -> None:
+def _forget_gone(context: SettleContext, tenant: str, generation: str, report: NearReport) -> None:
     while True:
         with context.database.read(tenant) as session:
             shas = stored.gone(session, tenant, generation, limit=_REMOVE)
@@ -119,7 +144,7 @@ def _forget_gone(context: IngestContext, tenant: str, generation: str, report: N
 
 
 def _unsettled(
-    context: IngestContext, tenant: str, generation: str
+    context: SettleContext, tenant: str, generation: str
 ) -> Iterator[list[tuple[str, str]]]:
     """Texts to settle, until a whole pass finds none: more may come in meanwhile."""
     after = ""
@@ -136,7 +161,7 @@ def _unsettled(
 
 
 def _settle(
-    context: IngestContext,
+    context: SettleContext,
     tenant: str,
     generation: str,
     batch: Sequence[tuple[str, str]],
@@ -184,7 +209,7 @@ def _texts(found: dict[str, str]) -> dict[str, Text]:
 
 
 def _write(
-    context: IngestContext, tenant: str, signed: list[Signed], pairs: list[NearPair]
+    context: SettleContext, tenant: str, signed: list[Signed], pairs: list[NearPair]
 ) -> None:
     """In slices: a pair is written with the later of its new texts, when the earlier is settled."""
     place = {text.sha: number // WRITE for number, text in enumerate(signed)}

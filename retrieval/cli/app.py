@@ -14,6 +14,7 @@ from retrieval.cli import (
     db,
     directory,
     doctor,
+    duplicates,
     ingest,
     keys,
     push_sources,
@@ -75,6 +76,7 @@ reindex.register(app)
 query.register(app)
 serve.register(app)
 status.register(app)
+duplicates.register(app)
 doctor.register(app)
 push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
