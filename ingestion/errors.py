@@ -17,6 +17,7 @@
     ├── GenerationError            generation_unknown, generation_state, gate_refused
     ├── IdempotencyConflictError   idempotency_conflict: a key came with another request before
     └── BusyError                  busy: somebody else holds the data directory or the job
+        └── RunBusyError           busy: a run of the same source waits or goes on
 
 The message names the field and the remedy; the code is what programs branch on. What never lives
 here: HTTP statuses (decided once, in ``retrieval.api.problems``) and the text of documents, which
@@ -144,6 +145,10 @@ class BusyError(IngestionError):
     """Another process holds the lock; waiting or stopping it is the remedy."""
 
     default_code = "busy"
+
+
+class RunBusyError(BusyError):
+    """A run was asked for while another of the same source waits or goes on."""
 
 
 class IdempotencyConflictError(IngestionError):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     OnSource = Callable[[str, str, Progress], None]
     Cancelled = Callable[[], bool]
 
-__all__ = ["SourceConfig", "ingest", "never", "reindex"]
+__all__ = ["SourceConfig", "ingest", "never", "reindex", "run_lock"]
 
 BATCH_DOCUMENTS = 64
 BATCH_CHUNKS = 512
@@ -113,7 +113,7 @@ def ingest(  # noqa: PLR0913 - each is a choice of the caller's, and each has a 
             run.go(_cursor(context, tenant, source.name))
             return report
         ensure_tenant(context.database, tenant, now=started)
-        with exclusive(_run_lock(context, tenant, source.name), timeout=0):
+        with exclusive(run_lock(context, tenant, source.name), timeout=0):
             cursor = record.begin(
                 context,
                 report,
@@ -218,6 +218,7 @@ def _cursor(context: IngestContext, tenant: str, source: str) -> str | None:
         )
 
 
-def _run_lock(context: IngestContext, tenant: str, source: str) -> Path:
+def run_lock(context: IngestContext, tenant: str, source: str) -> Path:
+    """The file whose lock a run over this source holds from its beginning to its end."""
     name = keyed_id(context.secret, "run lock", tenant, source)
     return context.lock_path.with_name(f"run-{name}.lock")

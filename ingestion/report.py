@@ -18,8 +18,9 @@ LISTED_BY_NAME: Final = 10_000
 
 
 class RunStatus(StrEnum):
-    """How a run ended."""
+    """How a run stands, or ended."""
 
+    QUEUED = "queued"
     RUNNING = "running"
     OK = "ok"
     PARTIAL = "partial"

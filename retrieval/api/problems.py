@@ -45,6 +45,7 @@ from ingestion.errors import (
     IndexUnavailableError,
     IngestionError,
     ParseError,
+    RunBusyError,
     SourceError,
 )
 from verifier.errors import QuoteTooLongError, VerifierError
@@ -175,6 +176,7 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     EmbeddingError: Row(
         503, None, "Embedder unavailable", "The question could not be embedded.", _RETRY
     ),
+    RunBusyError: Row(409, None, "Busy"),
     BusyError: Row(
         503, None, "Busy", "Another process holds what this needs; try again shortly.", _RETRY
     ),
