@@ -1,14 +1,16 @@
 """DOCX: paragraphs, headings and tables in document order; hidden runs are reported, not kept.
 
 python-docx opens the package and knows its styles; the body is walked as XML, because its own
-iteration passes over content controls and accepted insertions, which readers do see. What never
-lives here: headers and footers (they repeat on each page), comments, deleted text.
+iteration passes over content controls and accepted insertions, which readers do see. Text boxes
+follow the paragraph they are anchored to; notes follow the body. What never lives here: headers and
+footers (they repeat on each page), deleted text, and comments, which are reported.
 """
 
 import io
 from typing import TYPE_CHECKING, Any
 
 import docx
+from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 
 from ingestion.documents import ParsedDocument
@@ -16,13 +18,14 @@ from ingestion.errors import ParseError, ParseErrorCode
 from ingestion.parsing.flow import Flow
 from ingestion.parsing.limits import ParseLimits
 from ingestion.parsing.package import check_package
+from ingestion.parsing.unseen import Unseen
 from verifier.hidden_html import hidden_finding
 from verifier.sanitise import Markup
 
 if TYPE_CHECKING:
     from verifier.findings import Finding
 
-PARSER_VERSION = "docx/1"
+PARSER_VERSION = "docx/2"
 _MAX_LEVEL = 9
 _MAX_TITLE = 300
 _TINY_HALF_POINTS = 4  # two points and less: on the page, but not to be read
@@ -38,6 +41,8 @@ _INLINE = frozenset(
     )
 )  # fmt: skip
 _BLOCK = frozenset(qn(tag) for tag in ("w:sdt", "w:sdtContent", "w:customXml", "w:ins", "w:moveTo"))
+_NOTES = ("/footnotes", "/endnotes")
+_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _TEXT = {
     qn("w:tab"): "\t",
     qn("w:br"): "\n",
@@ -56,6 +61,8 @@ def parse_docx(content: bytes, media_type: str, limits: ParseLimits) -> ParsedDo
     try:
         document = docx.Document(io.BytesIO(content))
         body = document.element.body
+        notes = [note for part in _beside(document, *_NOTES) for note in _notes(part)]
+        comments = _beside(document, "/comments")
     except Exception as error:
         # Whatever part is missing or broken, python-docx, lxml and zipfile each say it differently.
         raise ParseError(
@@ -65,6 +72,12 @@ def parse_docx(content: bytes, media_type: str, limits: ParseLimits) -> ParsedDo
         ) from error
     walk = _Walk(_Styles(document), limits)
     walk.blocks(body, depth=0)
+    for note in notes:
+        walk.blocks(note, depth=0)
+    unseen = Unseen()
+    for part in comments:
+        unseen.add("docx.comment", " ".join(node.text or "" for node in part.iter(qn("w:t"))))
+    walk.findings.extend(unseen.report(walk.flow.place))
     headings = tuple(walk.flow.headings)
     first = headings[0].text[:_MAX_TITLE] if headings and headings[0].level == 1 else None
     stated = " ".join((document.core_properties.title or "").split())[:_MAX_TITLE]
@@ -78,6 +91,24 @@ def parse_docx(content: bytes, media_type: str, limits: ParseLimits) -> ParsedDo
         markup=Markup.PLAIN,
         parser=PARSER_VERSION,
     )
+
+
+def _beside(document: Any, *kinds: str) -> list[Any]:
+    """Return the roots of the parts that stand beside the body, by how they are related to it."""
+    return [
+        parse_xml(relation.target_part.blob)
+        for relation in document.part.rels.values()
+        if not relation.is_external and relation.reltype.endswith(kinds)
+    ]
+
+
+def _notes(part: Any) -> list[Any]:
+    """Return what notes say; those with a type draw the lines that part them from the body."""
+    return [
+        note
+        for note in part.iterchildren(qn("w:footnote"), qn("w:endnote"))
+        if note.get(qn("w:type")) in {None, "normal"}
+    ]
 
 
 class _Styles:
@@ -171,6 +202,10 @@ class _Walk:
             self.findings.append(finding)
         self.flow.prefix("")
         self._break(1 if is_item and not level else 2)
+        for box in paragraph.iter(qn("w:txbxContent")):
+            # A box in a box belongs to that box's paragraph; the fallback says the same again.
+            if next(box.iterancestors(qn("w:p"), _FALLBACK)) is paragraph:
+                self.blocks(box, depth=depth + 1)
 
     def _inline(self, parent: Any, *, hidden: bool, depth: int) -> str:
         """Write the visible runs of ``parent`` and return the hidden ones."""

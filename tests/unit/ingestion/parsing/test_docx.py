@@ -147,6 +147,51 @@ def test_an_encrypted_document_is_refused_as_encrypted() -> None:
     assert caught.value.code == ParseErrorCode.ENCRYPTED
 
 
+def test_comments_are_reported_and_not_served() -> None:
+    document = docx.Document()
+    run = document.add_paragraph("seen").runs[0]
+    document.add_comment(run, text=ORDER, author="somebody")
+    parsed = read(document)
+    assert parsed.text == "seen"
+    (finding,) = parsed.findings
+    assert (finding.rule, finding.severity) == ("docx.comment", Severity.HIGH)
+
+
+def test_footnotes_follow_the_body() -> None:
+    document = docx.Document()
+    document.add_paragraph("body")
+    space = nsdecls("w")
+    notes = (
+        f"<w:footnotes {space}><w:footnote w:type='separator'><w:p><w:r><w:t>-</w:t></w:r></w:p>"
+        "</w:footnote><w:footnote w:id='2'><w:p><w:r><w:t>a note</w:t></w:r></w:p></w:footnote>"
+        "</w:footnotes>"
+    )
+    kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/footnotes"
+    name = docx.opc.packuri.PackURI("/word/footnotes.xml")
+    notes_part = docx.opc.part.Part(name, "application/xml", notes.encode(), document.part.package)
+    document.part.relate_to(notes_part, kind)
+    assert read(document).text == "body\n\na note"
+
+
+def test_a_text_box_follows_its_paragraph_and_is_read_once() -> None:
+    document = docx.Document()
+    document.add_paragraph("before")
+    document.add_paragraph("after")
+    space = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    inner = "<w:txbxContent><w:p><w:r><w:t>deeper</w:t></w:r></w:p></w:txbxContent>"
+    box = (
+        "<w:txbxContent><w:p><w:r><w:t>in the box</w:t></w:r>"
+        f"<w:r><w:pict>{inner}</w:pict></w:r></w:p></w:txbxContent>"
+    )
+    document.paragraphs[0]._p.append(
+        parse_xml(
+            f"<w:r {nsdecls('w')} {space}><mc:AlternateContent><mc:Choice>{box}</mc:Choice>"
+            f"<mc:Fallback><w:pict>{box}</w:pict></mc:Fallback></mc:AlternateContent></w:r>"
+        )
+    )
+    assert read(document).text == "before\n\nin the box\n\ndeeper\n\nafter"
+
+
 @pytest.mark.parametrize("damage", ["truncated", "no body", "not xml"])
 def test_a_damaged_document_is_refused_as_malformed(damage: str) -> None:
     content = saved(docx.Document())
