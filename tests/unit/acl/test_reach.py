@@ -119,6 +119,19 @@ def test_nobody_is_known_by_being_known_in_a_foreign_tenant(two_tenants: Databas
         assert len(_decided(session, guest).acl_ids) == 1  # what is open, by being Ann
 
 
+def test_who_is_in_a_group_and_whether_it_is_on_is_a_tenant_s_own(two_tenants: Database) -> None:
+    for principal in (STAFF, ALL, EVERYONE):
+        _put(two_tenants, TENANT, f"for {principal.id}", AclEntry(Effect.ALLOW, principal))
+    with two_tenants.write(TENANT) as session:
+        add_member(session, TENANT, ALL, ANN, now=NOON)
+        for switched_off in (ALL, EVERYONE):
+            row = session.get_one(PrincipalRow, (TENANT, str(switched_off)))
+            row.enabled = False
+    with two_tenants.unguarded("the statements alone are looked at") as session:
+        # In the other tenant she is staff, and all of these are switched on.
+        assert not _decided(session, caller("user:ann")).acl_ids
+
+
 def test_what_a_stranger_s_token_says_is_not_even_looked_up(catalogue: Database) -> None:
     expiring = AclEntry(Effect.DENY, STAFF, expires_at=LATER)
     _put(catalogue, TENANT, "plans", AclEntry(Effect.ALLOW, EVERYONE), expiring)
