@@ -72,11 +72,16 @@ def shared_strings(stream: IO[bytes]) -> list[str]:
 
 
 def rich_text(item: Any) -> str:
-    """Return the text of a string element: its own, or that of its runs."""
-    parts = [node.text for node in item.iterfind("{*}t")]
-    parts += [node.text for node in item.iterfind("{*}r/{*}t")]
+    """Return the text of a string element, its own and that of its runs, blanks folded."""
+    parts = []
+    for node in item:
+        name = local(node)
+        if name == "t":
+            parts.append(node.text)
+        elif name == "r":
+            parts.extend(run.text for run in node.iterfind("{*}t"))
     text = "".join(filter(None, parts))
-    return unescape(text) if "_x" in text else text
+    return " ".join((unescape(text) if "_x" in text else text).split())
 
 
 def shown(raw: str, kind: str, look: Look, strings: Sequence[str], epoch: datetime) -> str:
@@ -101,7 +106,7 @@ def shown(raw: str, kind: str, look: Look, strings: Sequence[str], epoch: dateti
     if kind == "b":
         return "FALSE" if raw.strip() == "0" else "TRUE"
     if kind != "n":
-        return unescape(raw) if "_x" in raw else raw
+        return " ".join((unescape(raw) if "_x" in raw else raw).split())
     if raw.isdecimal() and look is Look.PLAIN:
         return raw
     return _number(float(raw), look, epoch)
@@ -138,6 +143,12 @@ PARSING: dict[str, Any] = {
 def parser() -> Any:
     """Return a parser that expands no entity and fetches nothing."""
     return etree.XMLParser(**PARSING)
+
+
+def local(element: Any) -> str:
+    """Return an element's name without its namespace; nothing for comments and the like."""
+    tag = element.tag
+    return tag[tag.rfind("}") + 1 :] if isinstance(tag, str) else ""
 
 
 def forget(element: Any) -> None:

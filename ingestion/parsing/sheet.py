@@ -7,21 +7,21 @@ text, and the parts of a workbook around the sheets.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import IO, Any
 
 from lxml import etree
 
 from ingestion.errors import ParseError, ParseErrorCode
-from ingestion.parsing.cells import PARSING, Look, forget, rich_text, shown
+from ingestion.parsing.cells import PARSING, Look, forget, local, rich_text, shown
 from ingestion.parsing.limits import ParseLimits
 from ingestion.parsing.rows import Row
 from ingestion.parsing.unseen import Unseen
 
-_COLUMN = re.compile(r"\$?([A-Za-z]{1,3})\$?\d*")
+_COLUMN = re.compile(r"\$?[A-Za-z]{1,3}")
 _OFF = frozenset({"", "0", "false"})
-_MAX_COLUMN_RANGES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Sheet:
     limits: ParseLimits
     unseen: Unseen
     uncalculated: int = 0
-    _hidden_columns: list[tuple[int, int]] = field(default_factory=list)
+    _hidden_columns: bytearray | None = None
     _written: int = 0
 
     def rows(self, stream: IO[bytes]) -> Iterator[tuple[bool, Row]]:
@@ -64,7 +64,7 @@ class Sheet:
         filled = -1
         gap = False
         for _, element in etree.iterparse(stream, tag=("{*}col", "{*}row"), **PARSING):
-            if etree.QName(element).localname == "col":
+            if local(element) == "col":
                 self._column(element)
                 continue  # its parent is forgotten with the first row
             stated = element.get("r")
@@ -80,30 +80,29 @@ class Sheet:
                 gap = False
 
     def _column(self, element: Any) -> None:
-        hidden = (element.get("hidden") or "").lower() not in _OFF
-        if hidden or _is_nothing(element.get("width")):
-            if len(self._hidden_columns) >= _MAX_COLUMN_RANGES:
-                raise ParseError(
-                    "sheet: too many ranges of hidden columns; show the columns",
-                    code=ParseErrorCode.TOO_LARGE,
-                )
-            self._hidden_columns.append((int(element.get("min")) - 1, int(element.get("max")) - 1))
+        if _is_on(element.get("hidden")) or _is_nothing(element.get("width")):
+            width = self.limits.max_columns
+            first, last = int(element.get("min")), min(int(element.get("max")), width)
+            hidden = self._hidden_columns or bytearray(width)
+            hidden[max(first - 1, 0) : last] = b"\1" * (last - max(first - 1, 0))
+            self._hidden_columns = hidden[:width]
 
     def _row(self, element: Any, number: int) -> Row:
-        row_hidden = (element.get("hidden") or "").lower() not in _OFF
-        row_hidden = row_hidden or _is_nothing(element.get("ht"))
+        row_hidden = _is_on(element.get("hidden")) or _is_nothing(element.get("ht"))
+        hidden_columns = self._hidden_columns
         row: dict[int, str] = {}
         column = -1
         for cell in element:
             stated = cell.get("r")
-            column = _column_index(stated) if stated else column + 1
+            column = _column_index(stated.rstrip("0123456789$")) if stated else column + 1
             if column >= self.limits.max_columns:
                 raise ParseError(
                     f"row {number}: more than {self.limits.max_columns} columns; remove the cells"
                     " that stand so far out",
                     code=ParseErrorCode.TOO_LARGE,
                 )
-            text, look = self._cell(cell)
+            look = self._look(cell)
+            text = self._cell(cell, look)
             if not text:
                 continue
             self._count(text, number)
@@ -111,39 +110,36 @@ class Sheet:
                 self.unseen.add("xlsx.hidden_cell", text)
             elif row_hidden:
                 self.unseen.add("xlsx.hidden_row", text)
-            elif self._hidden_columns and self._hides(column):
+            elif hidden_columns and hidden_columns[column]:
                 self.unseen.add("xlsx.hidden_column", text)
             else:
                 row[column] = f"{row[column]} {text}" if column in row else text
         return dict(sorted(row.items()))
 
-    def _cell(self, cell: Any) -> tuple[str, Look]:
+    def _cell(self, cell: Any, look: Look) -> str:
         kind = cell.get("t") or "n"
         raw: str | None = None
         has_formula = False
         for child in cell:
-            name = child.tag.rpartition("}")[2] if isinstance(child.tag, str) else ""
+            name = local(child)
             if name == "v":
                 raw = child.text or ""
             elif name == "f":
                 has_formula = True
             elif name == "is":
-                return " ".join(rich_text(child).split()), self._look(cell)
-        if not raw:
-            # An empty text is a value, and formulas may well have it.
-            self.uncalculated += has_formula and (raw is None or kind != "str")
-            return "", Look.PLAIN
-        look = self._look(cell)
-        text = shown(raw, kind, look, self.book.strings, self.book.epoch)
-        return (text if kind == "n" else " ".join(text.split())), look
+                return rich_text(child)
+        if raw:
+            return shown(raw, kind, look, self.book.strings, self.book.epoch)
+        # An empty text is a value, and formulas may well have it.
+        self.uncalculated += has_formula and (raw is None or kind != "str")
+        return ""
 
     def _look(self, cell: Any) -> Look:
-        style = int(cell.get("s") or 0)
-        known = self.book.looks
+        stated = cell.get("s")
+        if stated is None:
+            return Look.PLAIN
+        style, known = int(stated), self.book.looks
         return known[style] if 0 <= style < len(known) else Look.PLAIN
-
-    def _hides(self, column: int) -> bool:
-        return any(first <= column <= last for first, last in self._hidden_columns)
 
     def _count(self, text: str, row: int) -> None:
         """Refuse before a row is joined: one shared string may be named by a million cells."""
@@ -161,15 +157,19 @@ class Sheet:
             )
 
 
-def _column_index(address: str) -> int:
-    """Return the column of an address such as ``AB12``, from 0."""
-    match = _COLUMN.fullmatch(address)
-    if match is None:
-        raise ValueError(address)
+@lru_cache(maxsize=20_000)
+def _column_index(letters: str) -> int:
+    """Return the column that letters such as ``AB`` stand for, from 0."""
+    if _COLUMN.fullmatch(letters) is None:
+        raise ValueError(letters)
     index = 0
-    for letter in match[1].upper():
+    for letter in letters.lstrip("$").upper():
         index = index * 26 + ord(letter) - ord("A") + 1
     return index - 1
+
+
+def _is_on(value: str | None) -> bool:
+    return value is not None and value.lower() not in _OFF
 
 
 def _is_nothing(size: str | None) -> bool:

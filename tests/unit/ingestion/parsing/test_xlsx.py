@@ -188,7 +188,7 @@ def test_a_sheet_that_claims_to_be_as_large_as_can_be_costs_what_it_holds() -> N
     assert read(repacked(content, **{SHEET: sheet})).text == "S\n\nwords\n\nfar"
 
 
-@pytest.mark.parametrize("address", ["ZZZ1", "1A", "A1:B2", "É1"])
+@pytest.mark.parametrize("address", ["ZZZ1", "1A", "A1:B2", "É1", "ABCD1", "1"])
 def test_a_cell_that_stands_nowhere_is_refused(address: str) -> None:
     content = saved(workbook(("S", [["words"]])))
     sheet = part(content, SHEET).replace(b'r="A1"', f'r="{address}"'.encode())
