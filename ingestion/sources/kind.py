@@ -79,7 +79,9 @@ class SourceKind(Generic[C]):
         try:
             return self.config.model_validate(dict(config))
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
+            found = error.errors(include_input=False, include_url=False)
+            # A misspelt field is missing too; that it is unknown says more.
+            first = min(found, key=lambda one: one["type"] != "extra_forbidden")
             field = ".".join(str(part) for part in ("config", *first["loc"]))
             raise SourceError(f"{field}: {self._what(first['type'], first['msg'])}") from None
 

@@ -1,21 +1,21 @@
-"""``clearance ingest``: a folder into the index."""
+"""``clearance ingest``: a folder, a manifest or storage into the index."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retrieval.cli.exits import CommandError
+from retrieval.cli.exits import reported
 from retrieval.cli.opening import opened
 from retrieval.cli.options import AclMaxAge, Json, MaxAge, Tenant
+from retrieval.cli.origin import origin_of
 from retrieval.cli.output import console, hint, show_json
 from retrieval.cli.runs import exit_code, print_report, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ingestion.report import RunReport
     from retrieval.runtime import Runtime
@@ -28,13 +28,17 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     context: typer.Context,
-    folder: Annotated[
-        Path, typer.Argument(help="The folder.", exists=True, file_okay=False, metavar="FOLDER")
+    where: Annotated[
+        str,
+        typer.Argument(
+            help="A folder, a manifest (.jsonl, .parquet) or a URL such as s3://bucket/folder.",
+            metavar="WHERE",
+        ),
     ],
     tenant: Tenant,
     source: Annotated[
         str | None,
-        typer.Option(help="Name of the source. Default: the folder's name.", metavar="NAME"),
+        typer.Option(help="Name of the source. Default: made from WHERE.", metavar="NAME"),
     ] = None,
     allow: Annotated[
         list[str] | None,
@@ -42,6 +46,13 @@ def ingest(
     ] = None,
     deny: Annotated[
         list[str] | None, typer.Option(help="Who may not. Repeat.", metavar="PRINCIPAL")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="A YAML file with further fields of the source: see docs/sources.md.",
+            metavar="FILE",
+        ),
     ] = None,
     max_age: MaxAge = None,
     acl_max_age: AclMaxAge = None,
@@ -55,19 +66,22 @@ def ingest(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring the index in line with a folder.
+    """Bring the index in line with a folder, a manifest or storage.
 
-    Documents need an ACL: give --allow, or put an .acl.yaml into the folder. What has none is
-    reported and not indexed. Running it again costs only what has changed; it may be interrupted.
+    Documents need an ACL: give --allow, put an .acl.yaml into the folder, or let each row of the
+    manifest say who may see it. What has none is reported and not indexed. Running it again costs
+    only what has changed; it may be interrupted. For a database: clearance sources add.
     """
+    with reported():  # before a data directory is made for nothing
+        origin = origin_of(where, allow=allow or (), deny=deny or (), config=config)
+        name = origin.named(source)
     with opened(context) as runtime:
-        report = run_folder(
+        report = run_source(
             runtime,
-            folder,
             tenant=tenant,
-            name=source or default_name(folder),
-            allow=allow or (),
-            deny=deny or (),
+            name=name,
+            kind=origin.kind,
+            config=origin.config,
             max_age_seconds=max_age,
             acl_max_age_seconds=acl_max_age,
             full=full,
@@ -83,14 +97,13 @@ def ingest(
     raise typer.Exit(exit_code(report))
 
 
-def run_folder(
+def run_source(
     runtime: Runtime,
-    folder: Path,
     *,
     tenant: str,
     name: str,
-    allow: Sequence[str] = (),
-    deny: Sequence[str] = (),
+    kind: str,
+    config: Mapping[str, Any],
     max_age_seconds: int | None = None,
     acl_max_age_seconds: int | None = None,
     full: bool = False,
@@ -98,22 +111,19 @@ def run_folder(
     confirm_deletions: bool = False,
     quiet: bool = False,
 ) -> RunReport:
-    """Ingest one folder with a progress bar; the source remembers what ``reindex`` needs."""
+    """Ingest one source with a progress bar; it remembers what ``reindex`` needs."""
     from ingestion import jobs
-    from ingestion.sources.folder import FolderSource
+    from ingestion.sources.registry import open_source, settled_config
 
+    source = open_source(name, kind, config)
     with progress(f"{tenant}/{name}", quiet=quiet) as advance:
         return jobs.ingest(
             runtime.ingest_context(),
-            FolderSource(folder, name=name, allow=allow, deny=deny),
+            source,
             tenant=tenant,
             config=jobs.SourceConfig(
-                kind="folder",
-                config={
-                    "root": str(folder.resolve()),
-                    "allow": list(allow),
-                    "deny": list(deny),
-                },
+                kind=kind,
+                config=settled_config(kind, config),
                 max_age_seconds=max_age_seconds,
                 acl_max_age_seconds=acl_max_age_seconds,
             ),
@@ -122,18 +132,6 @@ def run_folder(
             confirm_deletions=confirm_deletions,
             on_progress=advance,
         )
-
-
-def default_name(folder: Path) -> str:
-    """A source's name from its folder's.
-
-    Raises:
-        CommandError: nothing of the folder's name can be used.
-    """
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._")
-    if not name:
-        raise CommandError("the folder's name makes no source name: give one with --source NAME")
-    return name
 
 
 def _suggest(runtime: Runtime, report: RunReport, allow: Sequence[str]) -> None:
@@ -146,7 +144,7 @@ def _suggest(runtime: Runtime, report: RunReport, allow: Sequence[str]) -> None:
     if unlabelled and not allow:
         hint(
             f"{unlabelled:,} documents stand under no ACL, so nobody may see them: run it again "
-            "with --allow group:NAME, or put an .acl.yaml into the folder"
+            "with --allow group:NAME, put an .acl.yaml into the folder, or fill the rows' acl"
         )
     for group in empty:
         hint(

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from retrieval.cli.durations import parse_past
 from retrieval.cli.exits import CommandError, Exit
-from retrieval.cli.ingest import run_folder
-from retrieval.cli.opening import opened, require_tenant, tenants
+from retrieval.cli.opening import opened, require_tenant
 from retrieval.cli.options import AnyTenant, Json
 from retrieval.cli.output import console, errors, printable, show_json
-from retrieval.cli.runs import exit_code, print_report, progress
+from retrieval.cli.runs import exit_code, print_report, progress, progress_of_many
 
 if TYPE_CHECKING:
-    from ingestion.models import SourceRow
-    from ingestion.report import RunReport
+    from ingestion.report import Reindexed
     from retrieval.runtime import Runtime
 
 
@@ -38,89 +36,74 @@ def reindex(
             "change of CLEARANCE_EMBEDDER. Queries go on meanwhile.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would change; write nothing.")
+    ] = False,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_past,
+            help="Only what was modified after this: a duration such as 2d, or a date. Nothing is "
+            "deleted, and the source does not count as checked.",
+            metavar="MOMENT",
+        ),
+    ] = None,
+    confirm_deletions: Annotated[
+        bool,
+        typer.Option("--confirm-deletions", help="Accept that far fewer documents are listed."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the index in line with every configured source.
 
-    Unchanged documents cost a hash. One source that cannot be read does not keep the others back.
+    Unchanged documents cost a hash, or nothing where the source marks its versions. One source that
+    cannot be read does not keep the others back.
     """
+    from ingestion import jobs
+
     with opened(context) as runtime:
         if full:
             if tenant or source:
                 raise CommandError("--full rebuilds all of the index: leave --tenant/--source out")
+            if dry_run or since or confirm_deletions:
+                raise CommandError("--full reads no source: leave the options of a sync out")
             _rebuild(runtime, as_json=as_json)
             return
         if tenant is not None:
             require_tenant(runtime, tenant)
-        chosen = [
-            row
-            for name in ([tenant] if tenant else tenants(runtime))
-            for row in _sources(runtime, name)
-            if source in {None, row.name}
-        ]
-        if not chosen:
+        with progress_of_many("sources", quiet=as_json) as advance:
+            done = jobs.reindex(
+                runtime.ingest_context(),
+                tenant=tenant,
+                source=source,
+                dry_run=dry_run,
+                since=since,
+                confirm_deletions=confirm_deletions,
+                on_progress=None
+                if advance is None
+                else (lambda of, name, state: advance(f"{of}/{name}", state)),
+            )
+        if not done.reports and not done.broken:
             raise CommandError(
                 "there is no such source; list them with 'clearance sources list', or ingest a "
                 "folder first"
             )
-        reports, broken = _run_all(runtime, chosen, as_json=as_json)
     if as_json:
-        show_json({"runs": [report.to_dict() for report in reports], "errors": broken})
-    raise typer.Exit(Exit.PARTIAL if broken else exit_code(*reports))
+        show_json(done.to_dict())
+    else:
+        _print(done)
+    raise typer.Exit(Exit.PARTIAL if done.broken else exit_code(*done.reports))
 
 
-def _run_all(
-    runtime: Runtime, chosen: list[SourceRow], *, as_json: bool
-) -> tuple[list[RunReport], list[dict[str, str]]]:
-    from ingestion.errors import IngestionError
-
-    reports: list[RunReport] = []
-    broken: list[dict[str, str]] = []
-    for row in chosen:
-        try:
-            report = _run(runtime, row, quiet=as_json)
-        except (IngestionError, CommandError) as error:
-            broken.append({"tenant": row.tenant, "source": row.name, "error": str(error)})
-            if not as_json:
-                errors().print(
-                    printable(f"error: {row.tenant}/{row.name}: {error}"),
-                    style="red",
-                    soft_wrap=True,
-                )
-            continue
-        reports.append(report)
-        if not as_json:
-            print_report(console(), report)
-    return reports, broken
-
-
-def _run(runtime: Runtime, row: SourceRow, *, quiet: bool) -> RunReport:
-    if row.kind != "folder":
-        raise CommandError(f"a source of kind {row.kind!r} cannot be run from here")
-    config = json.loads(row.config)
-    folder = Path(config["root"])
-    if not folder.is_dir():
-        raise CommandError(f"its folder {folder} is not there: mount it, or ingest its new place")
-    return run_folder(
-        runtime,
-        folder,
-        tenant=row.tenant,
-        name=row.name,
-        allow=config.get("allow", ()),
-        deny=config.get("deny", ()),
-        quiet=quiet,
-    )
-
-
-def _sources(runtime: Runtime, tenant: str) -> list[SourceRow]:
-    from sqlalchemy import select
-
-    from ingestion.models import SourceRow as Row
-
-    with runtime.database.read(tenant) as session:
-        rows = list(session.scalars(select(Row).order_by(Row.name)))
-        session.expunge_all()
-    return rows
+def _print(done: Reindexed) -> None:
+    for report in done.reports:
+        print_report(console(), report)
+    for one in done.broken:
+        errors().print(
+            printable(f"error: {one.tenant}/{one.source}: {one.message}"),
+            style="red",
+            soft_wrap=True,
+        )
 
 
 def _rebuild(runtime: Runtime, *, as_json: bool) -> None:

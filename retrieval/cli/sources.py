@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from retrieval.cli.config_file import read_config
 from retrieval.cli.durations import parse_duration, spoken
 from retrieval.cli.exits import CommandError
 from retrieval.cli.opening import opened, require_tenant
-from retrieval.cli.options import Json, Tenant
+from retrieval.cli.options import AclMaxAge, Json, MaxAge, Tenant
 from retrieval.cli.output import console, hint, show_json, table
 
 app = typer.Typer(help="Sources and how fresh they must be.", no_args_is_help=True)
@@ -56,6 +58,47 @@ def list_(context: typer.Context, tenant: Tenant, as_json: Json = False) -> None
         )
         if not found:
             hint(f"there is no source yet: clearance ingest FOLDER --tenant {tenant}")
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The source.", metavar="NAME")],
+    tenant: Tenant,
+    kind: Annotated[
+        str,
+        typer.Option(help="folder, jsonl, parquet, fsspec, sql, or a plug-in's.", metavar="KIND"),
+    ],
+    config: Annotated[
+        Path,
+        typer.Option(help="A YAML file with the fields of its kind.", metavar="FILE"),
+    ],
+    max_age: MaxAge = None,
+    acl_max_age: AclMaxAge = None,
+    as_json: Json = False,
+) -> None:
+    """Note down a source of any kind, or change how it is configured; 'reindex' runs it.
+
+    What each kind takes is in docs/sources.md. Secrets are never stored: name the environment
+    variables that hold them.
+    """
+    with opened(context) as runtime:
+        from ingestion.kept_source import keep_source
+
+        new = keep_source(
+            runtime.ingest_context(),
+            tenant,
+            name,
+            kind=kind,
+            config=read_config(config),
+            max_age_seconds=max_age,
+            acl_max_age_seconds=acl_max_age,
+        )
+    if as_json:
+        show_json({"source": name, "tenant": tenant, "kind": kind, "new": new})
+        return
+    console().print(f"{tenant}/{name}: {'made' if new else 'kept'}", style="green", markup=False)
+    hint(f"clearance reindex --tenant {tenant} --source {name}")
 
 
 @app.command("set")
