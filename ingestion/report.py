@@ -100,7 +100,10 @@ class Reindexed:
         """JSON-ready."""
         return {
             "runs": [report.to_dict() for report in self.reports],
-            "errors": [asdict(one) for one in self.broken],
+            "errors": [
+                {"tenant": one.tenant, "source": one.source, "code": one.code, "error": one.message}
+                for one in self.broken
+            ],
         }
 
 

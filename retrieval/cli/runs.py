@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +20,21 @@ if TYPE_CHECKING:
 
 SHOWN_PER_CODE: Final = 5
 
-_STYLES: Final = {"ok": "green", "partial": "yellow", "failed": "red"}
+_STYLES: Final = {"ok": "green", "partial": "yellow", "failed": "red", "cancelled": "yellow"}
 
 
 @contextmanager
 def progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[Progress], None] | None]:
     """A progress bar on standard error; yields what to call, or None if ``quiet``."""
+    with progress_of_many(label, quiet=quiet) as advance:
+        yield None if advance is None else (lambda state: advance(label, state))
+
+
+@contextmanager
+def progress_of_many(
+    label: str, *, quiet: bool = False
+) -> Iterator[Callable[[str, Progress], None] | None]:
+    """A progress bar for one run after another; yields what to call with the label of each."""
     if quiet:
         yield None
         return
@@ -53,14 +61,19 @@ def progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[Progress]
     with Bar(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(f"{one_line(label)}: listing", total=None, rate="")
 
-        def advance(state: Progress) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = f"{state.chunks / elapsed:,.0f} chunks/s" if elapsed and state.chunks else ""
-            # The last batch is still being embedded and written when every document was read.
+        shown = label
+
+        def advance(of: str, state: Progress) -> None:
+            nonlocal shown
+            if of != shown:
+                bar.reset(task)
+                shown = of
+            rate = "" if state.rate is None else f"{state.rate:,.0f} documents/s"
+            # Segments are merged and near-duplicates compared when every document is written.
             doing = "finishing" if state.done == state.total else state.phase
             bar.update(
                 task,
-                description=f"{one_line(label)}: {doing}",
+                description=f"{one_line(of)}: {doing}",
                 completed=state.done,
                 total=state.total,
                 rate=rate,
@@ -80,6 +93,8 @@ def print_report(screen: Console, report: RunReport) -> None:
         (report.finished_at - report.started_at).total_seconds() if report.finished_at else None
     )
     end = "nothing written" if report.dry_run else f"took {spoken(seconds)}"
+    if report.rate is not None and not report.dry_run:
+        end += f", {report.rate:,.1f} a second"
     screen.print(
         Text.assemble(
             (str(report.status), f"bold {_STYLES.get(str(report.status), '')}"),
@@ -91,11 +106,15 @@ def print_report(screen: Console, report: RunReport) -> None:
         "added": report.added,
         "changed": report.changed,
         "moved to another ACL": report.moved,
+        "renamed": report.renamed,
         "deleted": report.deleted,
         "closed (no valid ACL)": report.closed,
         "unchanged": report.unchanged,
+        "late, so ignored": report.late,
+        "skipped": report.skipped,
         "failed": report.failed,
         "held back": report.held_deletions,
+        "not come to": report.backlog,
     }
     screen.print(
         table(
@@ -110,7 +129,10 @@ def print_report(screen: Console, report: RunReport) -> None:
             f"{report.chunks_deduplicated:,} already there",
             style="dim",
         )
+    _print_plan(screen, report)
     _print_failures(screen, report)
+    if report.status == "cancelled":
+        screen.print("stopped on request: run it again to go on", style="yellow")
     if report.held_deletions:
         screen.print(
             f"{report.held_deletions:,} documents are no longer listed, unusually many: they stay "
@@ -120,12 +142,25 @@ def print_report(screen: Console, report: RunReport) -> None:
         )
 
 
+def _print_plan(screen: Console, report: RunReport) -> None:
+    """What a dry run would do, a few documents of each change."""
+    by_change: dict[str, list[str]] = {}
+    for one in report.plan:
+        if one.change != "failed":
+            by_change.setdefault(one.change.value, []).append(one.external_id)
+    for change, names in by_change.items():
+        screen.print(Text.assemble((f"\n{change}", "bold"), f"  {len(names):,}"))
+        for name in names[:SHOWN_PER_CODE]:
+            screen.print(Text.assemble("  ", one_line(name)), soft_wrap=True)
+        if len(names) > SHOWN_PER_CODE:
+            screen.print(f"  … and {len(names) - SHOWN_PER_CODE:,} more (with --json)", style="dim")
+
+
 def _print_failures(screen: Console, report: RunReport) -> None:
     """Failures by code, most frequent first, a few of each."""
     if not report.failures:
         return
-    by_code = Counter(failure.code for failure in report.failures)
-    for code, count in by_code.most_common():
+    for code, count in report.codes.items():
         screen.print(Text.assemble((f"\n{one_line(code)}", "bold red"), f"  {count:,}"))
         shown = [failure for failure in report.failures if failure.code == code][:SHOWN_PER_CODE]
         for failure in shown:

@@ -40,7 +40,7 @@ SECTIONS = (
     "# Travel\n\nThe allowance abroad is 60 euros a day.",
     "A loan needs two signatures.",
 )
-names = st.sampled_from(["a.md", "b.md", "c.md"])
+names = st.sampled_from(["a.md", "b.md"])  # few, so that they meet
 texts = st.lists(st.sampled_from(SECTIONS), min_size=1, max_size=2).map("\n\n".join)
 acls = st.sampled_from(["staff", "board"])
 
@@ -136,6 +136,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(name=names, text=st.none() | texts, acl_=acls)
     def arrive_late(self, name: str, text: str | None, acl_: str) -> None:
+        self.run(self.feed.source())  # what nobody has heard of cannot be late
         self.feed.arrive_late(name, text, acl_)
 
     @rule()
@@ -199,5 +200,5 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_any_sequence_ends_where_the_final_inputs_would(blank_catalogue: Blank) -> None:
     Sequences.blank = blank_catalogue
     run_state_machine_as_test(
-        Sequences, settings=settings(max_examples=25, stateful_step_count=16, deadline=None)
+        Sequences, settings=settings(max_examples=25, stateful_step_count=20, deadline=None)
     )
