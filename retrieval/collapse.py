@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from verifier.conflicts import Relation, compare
+from verifier.reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ingestion.catalog import StoredChunk
+    from verifier.reading import Reading
 
 
 @dataclass(slots=True)
@@ -34,11 +36,13 @@ def collapse(chunks: Sequence[StoredChunk], *, limit: int) -> list[Group]:
         limit: how many groups are wanted; further chunks can still join one, but open none.
     """
     groups: list[Group] = []
+    kept: list[Reading] = []  # of each group's chunk
     for chunk in chunks:
+        reading = read(chunk.text)
         disagrees: list[Group] = []
         home = None
-        for group in groups:
-            relation = compare(group.chunk.text, chunk.text).relation
+        for group, other in zip(groups, kept, strict=True):
+            relation = compare(other, reading).relation
             if relation is Relation.DUPLICATE:
                 home = group
                 break
@@ -47,6 +51,7 @@ def collapse(chunks: Sequence[StoredChunk], *, limit: int) -> list[Group]:
         if home is not None:
             home.same.append(chunk)
         elif len(groups) < limit:
+            kept.append(reading)
             groups.append(Group(chunk, [], [group.chunk.id for group in disagrees]))
             for group in disagrees:
                 group.disagrees.append(chunk.id)
