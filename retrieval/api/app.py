@@ -22,6 +22,7 @@ from retrieval.api import (
     document_batch,
     documents,
     health,
+    index_runs,
     keys,
     receipts,
     routes,
@@ -32,11 +33,13 @@ from retrieval.api.problems import HANDLED
 from retrieval.mcp.http import McpEndpoint
 from retrieval.metrics import PrometheusMetrics
 from retrieval.pushing import PushDesk
+from retrieval.runner import ChildRunner
 from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from retrieval.runner import Runner
     from retrieval.runtime import Runtime
 
 WORKER_THREADS: Final = 32
@@ -46,6 +49,7 @@ HEALTH_THREADS: Final = 2
 """Kept apart, so that a full pool does not make the service look dead."""
 
 WARM_AGAIN_SECONDS: Final = 5.0
+LOOK_AFTER_RUNS_SECONDS: Final = 15.0
 
 _log = structlog.get_logger(__name__)
 
@@ -58,8 +62,14 @@ class Warmth(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-def create_app(runtime: Runtime) -> FastAPI:
-    """The service over ``runtime``, which the caller keeps open for as long as the app runs."""
+def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
+    """The service over ``runtime``, which the caller keeps open for as long as the app runs.
+
+    Args:
+        runtime: the installation.
+        runner: carries out index runs; None for a process beside the service.
+    """
+    carrying_out = ChildRunner(runtime) if runner is None else runner
     metrics = PrometheusMetrics()
     mcp = McpEndpoint(runtime)
 
@@ -68,12 +78,15 @@ def create_app(runtime: Runtime) -> FastAPI:
         anyio.to_thread.current_default_thread_limiter().total_tokens = WORKER_THREADS
         app.state.health_threads = anyio.CapacityLimiter(HEALTH_THREADS)
         app.state.push_threads = anyio.CapacityLimiter(documents.PUSH_THREADS)
-        warming = asyncio.create_task(_warm(app))
+        beside = [asyncio.create_task(_warm(app)), asyncio.create_task(_look_after_runs(app))]
         async with mcp.running():
             yield
-        warming.cancel()
-        with suppress(asyncio.CancelledError):
-            await warming  # the thread within is not abandoned: it still uses the runtime
+        for task in beside:
+            task.cancel()
+        for task in beside:
+            with suppress(asyncio.CancelledError):
+                await task  # the thread within is not abandoned: it still uses the runtime
+        await anyio.to_thread.run_sync(carrying_out.close)
 
     app = FastAPI(
         title="Clearance",
@@ -92,6 +105,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.metrics = metrics
     app.state.warmth = Warmth.WARMING
     app.state.pushes = PushDesk(runtime)
+    app.state.runner = carrying_out
     app.add_middleware(Boundary, metrics=metrics)
     app.include_router(routes.router)
     app.include_router(keys.router)
@@ -103,6 +117,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(audit.router)
     app.include_router(document_batch.router)
     app.include_router(documents.router)
+    app.include_router(index_runs.router)
     app.include_router(verify.router)
     app.include_router(receipts.router)
     app.include_router(receipts.public)
@@ -128,3 +143,14 @@ async def _warm(app: FastAPI) -> None:
         else:
             app.state.warmth = Warmth.OK
             return
+
+
+async def _look_after_runs(app: FastAPI) -> None:
+    """Have runs carried out that wait, such as those a service before this one left behind."""
+    while True:
+        try:
+            if app.state.warmth is Warmth.OK:
+                await anyio.to_thread.run_sync(app.state.runner.look)
+        except Exception as error:  # noqa: BLE001 - the next look may find things in order
+            _log.error("looking_after_runs_failed", **failure(error))
+        await anyio.sleep(LOOK_AFTER_RUNS_SECONDS)

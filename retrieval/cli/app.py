@@ -15,6 +15,7 @@ from retrieval.cli import (
     directory,
     doctor,
     duplicates,
+    index_runs,
     ingest,
     keys,
     push_sources,
@@ -80,6 +81,7 @@ duplicates.register(app)
 doctor.register(app)
 push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
+app.add_typer(index_runs.app, name="runs")
 app.add_typer(acl.app, name="acl")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")
