@@ -13,7 +13,13 @@ from ingestion.embedding.weights import MINILM
 from ingestion.errors import EmbeddingError
 
 DEFAULT_SPEC: Final = f"onnx:{MINILM.name}"
-VALID_SPECS: Final = (DEFAULT_SPEC, "sentence-transformers:NAME_OR_PATH", "hash:DIMENSIONS")
+BULK_SPEC: Final = f"openvino:{MINILM.name}"
+VALID_SPECS: Final = (
+    DEFAULT_SPEC,
+    BULK_SPEC,
+    "sentence-transformers:NAME_OR_PATH",
+    "hash:DIMENSIONS",
+)
 
 
 def create_embedder(
@@ -26,13 +32,14 @@ def create_embedder(
     """Make the embedder a specification names.
 
     Args:
-        spec: ``onnx:all-MiniLM-L6-v2``, ``sentence-transformers:NAME_OR_PATH`` or ``hash:64``.
+        spec: ``onnx:all-MiniLM-L6-v2``, ``openvino:all-MiniLM-L6-v2`` (documents in bfloat16),
+            ``sentence-transformers:NAME_OR_PATH`` or ``hash:64``.
         model_dir: Where exported models are kept; see ``store.default_model_dir``.
         threads: Processor threads one call may use; by default all this process may run on.
         on_progress: Told what is being done when the default model has to be exported first.
 
     Raises:
-        EmbeddingError: The specification is not one of the three, or the model cannot be loaded.
+        EmbeddingError: The specification is none of these, or the model cannot be loaded.
     """
     runtime, _, model = spec.partition(":")
     if spec == DEFAULT_SPEC:
@@ -40,6 +47,13 @@ def create_embedder(
 
         exported = ensure_exported(model_dir=model_dir, on_progress=on_progress)
         return OnnxEmbedder(exported, threads=threads)
+    if spec == BULK_SPEC:
+        from ingestion.embedding.openvino import (  # noqa: PLC0415 - loads a runtime
+            OpenVinoEmbedder,
+        )
+
+        exported = ensure_exported(model_dir=model_dir, on_progress=on_progress)
+        return OpenVinoEmbedder(exported, threads=threads)
     if runtime == "sentence-transformers" and model:
         from ingestion.embedding.sentence_transformers import (  # noqa: PLC0415 - rarely asked for
             SentenceTransformerEmbedder,

@@ -72,9 +72,7 @@ class OnnxEmbedder:
         rows = np.empty((len(texts), self.dimensions), dtype=np.float32)
         done = 0
         for start in range(0, len(texts), WINDOW):
-            window = [_encodable(text) for text in texts[start : start + WINDOW]]
-            encodings = self._tokenizer.encode_batch_fast(window, add_special_tokens=False)
-            tokens = [self._framed(encoding.ids) for encoding in encodings]
+            tokens = self.tokens_of(texts[start : start + WINDOW])
             for batch in plan_batches([len(ids) for ids in tokens]):
                 vectors = self._run([tokens[i] for i in batch.members], batch.padded_length)
                 rows[[start + i for i in batch.members]] = vectors
@@ -93,6 +91,12 @@ class OnnxEmbedder:
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a text, without those the model adds around every text."""
         return len(self._tokenizer.encode(_encodable(text), add_special_tokens=False).ids)
+
+    def tokens_of(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text as the model gets them, cut and framed."""
+        whole = [_encodable(text) for text in texts]
+        encodings = self._tokenizer.encode_batch_fast(whole, add_special_tokens=False)
+        return [self._framed(encoding.ids) for encoding in encodings]
 
     def close(self) -> None:
         """Let go of the runtime's memory; calls under way finish first."""

@@ -50,10 +50,13 @@ class Reference:
         Raises:
             EmbeddingError: Some sentence's vector has another length or points elsewhere.
         """
-        actual = embedder.embed_documents(self.sentences)
+        self.compare(embedder.embed_documents(self.sentences), name=embedder.name)
+
+    def compare(self, actual: Matrix, *, name: str) -> None:
+        """Compare vectors of the sentences with the reference; raises as :meth:`check` does."""
         if actual.shape != self.vectors.shape:
             raise EmbeddingError(
-                f"{embedder.name} gives vectors of {actual.shape[1]} dimensions, the reference of "
+                f"{name} gives vectors of {actual.shape[1]} dimensions, the reference of "
                 f"{self.model} has {self.vectors.shape[1]}; the export is refused",
                 code="reference_mismatch",
             )
@@ -62,7 +65,7 @@ class Reference:
         # Not `worst < LEAST_COSINE`: that would let NaN through.
         if not worst >= LEAST_COSINE:
             raise EmbeddingError(
-                f"{embedder.name} agrees with the reference of {self.model} only to a cosine of "
+                f"{name} agrees with the reference of {self.model} only to a cosine of "
                 f"{worst:.6f}, less than {LEAST_COSINE}; the export is refused. Install the tested "
                 "versions of onnx and onnxruntime and export again",
                 code="reference_mismatch",
