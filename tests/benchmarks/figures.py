@@ -95,6 +95,39 @@ class ResolutionFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalled:
+    """Shares of the planted variants of one kind that were found, and found to be conflicts."""
+
+    variant: str
+    found: float
+    conflicts: float
+
+
+@dataclass(frozen=True, slots=True)
+class NearFigures:
+    """Near-duplicates among planted ones: what was found, and seconds of each settling.
+
+    ``settle_s`` is for everything at once, ``new_s`` for ``new`` texts among all the others,
+    ``idle_s`` for nothing new.
+    """
+
+    chunks: int
+    texts: int
+    families: int
+    pairs: int
+    conflicts: int
+    crowded: int
+    settle_s: float
+    settle_cpu_s: float
+    new: int
+    new_s: float
+    idle_s: float
+    exact_recall: float
+    precision: float
+    recalled: list[Recalled]
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryFigures:
     """Resident MB after the queries."""
 
@@ -116,6 +149,7 @@ class Figures:
     memory: MemoryFigures | None
     notes: list[str]
     resolution: list[ResolutionFigures] = field(default_factory=list)
+    near: NearFigures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -22,7 +22,7 @@ from rich.progress import Progress
 
 from ingestion.embedding.weights import MINILM
 from retrieval.runtime import Runtime
-from tests.benchmarks import cold_start, ingest_race, query_race, readme, resolution
+from tests.benchmarks import cold_start, ingest_race, near, query_race, readme, resolution
 from tests.benchmarks.chart import draw
 from tests.benchmarks.directory import Size
 from tests.benchmarks.figures import Figures, MemoryFigures
@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from tests.benchmarks.figures import (
         ColdFigures,
         IngestFigures,
+        NearFigures,
         QueryFigures,
         ResolutionFigures,
     )
     from tests.benchmarks.load import World
 
-PARTS: Final = ("resolution", "ingest", "cold", "query")
+PARTS: Final = ("resolution", "near", "ingest", "cold", "query")
+_WORLDLESS: Final = {"resolution", "near"}
 _CHART: Final = "docs/img/bench.svg"
 _NO_PEER: Final = (
     "The comparison was skipped: chromadb is not installed (`pip install -e '.[bench]'`)."
@@ -58,8 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.chunks, options.queries, options.ingest_chunks, options.box = 2_000, 12, 96, 5.0
     root = Path(options.out)
     root.mkdir(parents=True, exist_ok=True)
-    if options.only == ["resolution"]:
-        figures = _resolution_alone(options, root)
+    if options.only and _WORLDLESS.issuperset(options.only):
+        figures = _without_world(options, root)
     else:
         scale = Scale(options.chunks, options.seed)
         figures = _Bench(options, root, built(root, scale)).measured()
@@ -67,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _resolution_alone(options: argparse.Namespace, root: Path) -> Figures:
+def _without_world(options: argparse.Namespace, root: Path) -> Figures:
     """Without the world that is searched, which takes minutes to build."""
     return Figures(
         machine=describe(),
@@ -78,7 +80,8 @@ def _resolution_alone(options: argparse.Namespace, root: Path) -> Figures:
         queries=[],
         memory=None,
         notes=[],
-        resolution=_resolution(options, root),
+        resolution=_resolution(options, root) if "resolution" in options.only else [],
+        near=_near(options, root) if "near" in options.only else None,
     )
 
 
@@ -88,6 +91,11 @@ def _resolution(options: argparse.Namespace, root: Path) -> list[ResolutionFigur
         size = Size(users=2_000, groups=400, acls=1_000, chunks=2_000, askers=20, seed=options.seed)
     with _screen.status("who may see what, in a large directory"):
         return resolution.measure(root, size)
+
+
+def _near(options: argparse.Namespace, root: Path) -> NearFigures:
+    with _screen.status("near-duplicates"):
+        return near.measure(root, options.chunks, options.seed)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,6 +131,7 @@ class _Bench:
         """Measure every part that was asked for."""
         machine = describe()
         parts = self._parts
+        duplicates = _near(self._options, self._root) if "near" in parts else None
         resolved = _resolution(self._options, self._root) if "resolution" in parts else []
         fill_seconds = self._filled() if self._has_peer else None
         ingest = self._ingest() if "ingest" in self._parts else None
@@ -145,6 +154,7 @@ class _Bench:
             memory=memory,
             notes=[] if self._has_peer else [_NO_PEER],
             resolution=resolved,
+            near=duplicates,
         )
 
     def _filled(self) -> float:

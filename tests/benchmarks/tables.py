@@ -12,7 +12,7 @@ from tests.benchmarks.figures import Contender
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.figures import Figures, QueryFigures, ResolutionFigures
+    from tests.benchmarks.figures import Figures, NearFigures, QueryFigures, ResolutionFigures
 
 NAMES: Final = {
     Contender.CLEARANCE: "Clearance",
@@ -57,6 +57,8 @@ def sheets(figures: Figures) -> Iterator[Sheet]:
         yield _ingest(figures)
     if figures.resolution:
         yield _resolution(figures.resolution)
+    if figures.near is not None:
+        yield _near(figures.near)
     if figures.cold is not None or figures.memory is not None:
         yield _footprint(figures)
 
@@ -154,6 +156,26 @@ def _resolution(found: list[ResolutionFigures]) -> Sheet:
         f"a grant on a folder of {size.chunks:,} chunks"
     )
     return Sheet(title, columns, tuple(rows))
+
+
+def _near(near: NearFigures) -> Sheet:
+    rows = [
+        ("exact copies, recall", f"{near.exact_recall:.4f}", ""),
+        *(
+            (f"{row.variant}, recall", f"{row.found:.4f}", f"{row.conflicts:.4f}")
+            for row in near.recalled
+        ),
+        ("precision of all pairs", f"{near.precision:.4f}", ""),
+        ("seconds, everything at once", f"{near.settle_s:.1f}", ""),
+        ("seconds of processor time, everything at once", f"{near.settle_cpu_s:.1f}", ""),
+        (f"seconds, {near.new} new texts", f"{near.new_s:.2f}", ""),
+        ("seconds, nothing new", f"{near.idle_s:.2f}", ""),
+    ]
+    title = (
+        f"Near-duplicates among {near.chunks:,} chunks ({near.texts:,} texts, {near.families:,} "
+        f"families): {near.pairs:,} pairs, {near.conflicts:,} conflicts"
+    )
+    return Sheet(title, ("", "", "of them conflicts"), tuple(rows))
 
 
 def _footprint(figures: Figures) -> Sheet:
