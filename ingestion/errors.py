@@ -14,8 +14,11 @@
     ├── CatalogError               catalog_unavailable: the source of truth does not answer
     ├── IndexUnavailableError      index_unavailable: the index does not answer
     ├── EmbeddingError             embedding_failed: no vector could be made
-    ├── GenerationError            generation_unknown, generation_state, gate_refused
+    ├── GenerationError            generation_unknown, generation_state, gate_refused,
+    │                              questions_invalid
     ├── IdempotencyConflictError   idempotency_conflict: a key came with another request before
+    ├── ErasureError               erasure_refused, nothing_to_erase
+    ├── BackupError                backup_invalid: a backup that cannot be made or trusted
     └── BusyError                  busy: somebody else holds the data directory or the job
         └── RunBusyError           busy: a run of the same source waits or goes on
 
@@ -139,6 +142,18 @@ class GenerationError(IngestionError):
     """A generation is not there, or not in the state that what was asked of it needs."""
 
     default_code = "generation_state"
+
+
+class ErasureError(IngestionError):
+    """What was to be erased is not there, or too vague to be searched for."""
+
+    default_code = "erasure_refused"
+
+
+class BackupError(IngestionError):
+    """A backup cannot be made, or what was given is none that can be trusted."""
+
+    default_code = "backup_invalid"
 
 
 class BusyError(IngestionError):

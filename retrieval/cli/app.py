@@ -15,6 +15,7 @@ from retrieval.cli import (
     directory,
     doctor,
     duplicates,
+    generations,
     index_runs,
     ingest,
     keys,
@@ -82,6 +83,7 @@ doctor.register(app)
 push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(index_runs.app, name="runs")
+app.add_typer(generations.app, name="generations")
 app.add_typer(acl.app, name="acl")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")

@@ -1,0 +1,115 @@
+"""What an erased text leaves behind, so that it can be looked for: ids, vectors, pieces of bytes.
+
+Held in memory while the erasure runs and never written down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from acl.orm import batches
+from ingestion.models import ChunkRow, EmbeddingRow, GenerationRow, OccurrenceRow, VersionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+_PIECE = 48
+_SHORTEST = 16
+_VECTORS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What is looked for afterwards.
+
+    Attributes:
+        points: ids of chunks that nothing else stands in, by generation.
+        vectors: some of their vectors, as stored: chunk id and bytes, by generation.
+        pieces: pieces of their texts, of stored extractions and of vectors, as bytes in the file.
+    """
+
+    points: dict[str, list[str]]
+    vectors: dict[str, list[tuple[str, bytes]]]
+    pieces: tuple[bytes, ...]
+
+
+def traces_of(session: Session, tenant: str, documents: Sequence[str]) -> Traces:
+    """The traces of documents that are about to be erased, as far as nothing else shares them."""
+    chunks: dict[str, list[ChunkRow]] = {}
+    pieces: set[bytes] = set()
+    for some in batches(documents):
+        for row in _own_chunks(session, tenant, some, documents):
+            chunks.setdefault(row.generation, []).append(row)
+            pieces |= _piece(row.text.encode("utf-8", "surrogatepass"))
+        for extraction in session.scalars(
+            select(VersionRow.extraction).where(
+                VersionRow.tenant == tenant, VersionRow.document_id.in_(some)
+            )
+        ):
+            pieces |= _piece(extraction)
+    vectors = {}
+    for generation, rows in chunks.items():
+        vectors[generation] = _vectors(session, tenant, generation, rows[:_VECTORS])
+        pieces |= {piece for _, vector in vectors[generation] for piece in _piece(vector)}
+    points = {name: sorted({row.id for row in rows}) for name, rows in chunks.items()}
+    return Traces(points, vectors, tuple(sorted(pieces)))
+
+
+def _own_chunks(
+    session: Session, tenant: str, some: Sequence[str], documents: Sequence[str]
+) -> list[ChunkRow]:
+    """Chunks of some documents whose text stands in no document but those that go."""
+    rows = session.scalars(
+        select(ChunkRow)
+        .join(
+            OccurrenceRow,
+            (OccurrenceRow.tenant == ChunkRow.tenant)
+            & (OccurrenceRow.generation == ChunkRow.generation)
+            & (OccurrenceRow.chunk_id == ChunkRow.id),
+        )
+        .where(OccurrenceRow.tenant == tenant, OccurrenceRow.document_id.in_(some))
+        .distinct()
+    ).all()
+    going = set(documents)
+    stays = set()
+    for few in batches(sorted({row.embedded_sha for row in rows})):
+        stands = session.execute(
+            select(ChunkRow.embedded_sha, OccurrenceRow.document_id)
+            .join(
+                OccurrenceRow,
+                (OccurrenceRow.tenant == ChunkRow.tenant)
+                & (OccurrenceRow.generation == ChunkRow.generation)
+                & (OccurrenceRow.chunk_id == ChunkRow.id),
+            )
+            .where(ChunkRow.tenant == tenant, ChunkRow.embedded_sha.in_(few))
+        )
+        stays |= {sha for sha, document in stands if document not in going}
+    return [row for row in rows if row.embedded_sha not in stays]
+
+
+def _vectors(
+    session: Session, tenant: str, generation: str, rows: Sequence[ChunkRow]
+) -> list[tuple[str, bytes]]:
+    built = session.get_one(GenerationRow, generation)
+    stored = session.execute(
+        select(EmbeddingRow.sha, EmbeddingRow.vector).where(
+            EmbeddingRow.tenant == tenant,
+            EmbeddingRow.fingerprint == built.fingerprint,
+            EmbeddingRow.sha.in_([row.embedded_sha for row in rows]),
+        )
+    )
+    vectors = {sha: vector for sha, vector in stored}  # noqa: C416 - rows are no pairs
+    return [(row.id, vectors[row.embedded_sha]) for row in rows if row.embedded_sha in vectors]
+
+
+def _piece(stored: bytes) -> set[bytes]:
+    """A piece out of the middle, which a page border rarely cuts; none of what is too short."""
+    if len(stored) < _SHORTEST:
+        return set()
+    start = max(0, (len(stored) - _PIECE) // 2)
+    return {bytes(stored[start : start + _PIECE])}
