@@ -13,6 +13,7 @@ import signal
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 from ingestion.documents import ParsedDocument
 from ingestion.errors import ParseError
@@ -22,6 +23,7 @@ from ingestion.parsing.wire import LAST, MORE, pack_answer, unpack_terms
 _NICE = 5  # queries go before ingestion
 _GRACE_SECONDS = 5.0
 _FILES = 1_000  # then a fresh process, whatever the libraries have let lie about
+_STATUS = Path("/proc/self/status")
 _MEMORY_SHARE = 4  # one that once took this part of its memory is replaced as well
 
 
@@ -87,8 +89,18 @@ def _limit_time(seconds: float) -> None:
 
 
 def _has_grown(memory: int | None) -> bool:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1_024
-    return memory is not None and peak > memory // _MEMORY_SHARE
+    """Tell whether this process ever took more than its share.
+
+    Read from the system's own account of this program. ``getrusage`` would not do: its peak is
+    handed down from whoever started the process, however large that was.
+    """
+    if memory is None:
+        return False
+    with suppress(OSError, ValueError), _STATUS.open("rb") as status:
+        for line in status:
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1_024 > memory // _MEMORY_SHARE
+    return False
 
 
 if __name__ == "__main__":

@@ -87,7 +87,8 @@ class _Writer:
         self.pages: list[Span] = []
         self.findings: list[Finding] = []
         self._archive = reader.archive
-        self._sheets = list(reader.parser.find_sheets())
+        # Not by find_sheets(), which passes over sheets that lead nowhere with a mere warning.
+        self._sheets = [(sheet, reader.parser.rels[sheet.id]) for sheet in reader.parser.sheets]
         self._names = names
         self._limits = limits
         self._book = Book(
