@@ -24,7 +24,7 @@ from ingestion.parsing.limits import ParseLimits
 from ingestion.sources.beneath import read_beneath
 from ingestion.sources.kind import PrincipalText, SourceKind, checked_name
 from ingestion.sources.row import Row, name_of, read_row
-from ingestion.sources.row_acl import AclConfig, RowAcls
+from ingestion.sources.row_acl import AclConfig, AclName, RowAcls
 from ingestion.sources.storage import StorageConfig, checked_url, file_system, is_beneath
 from ingestion.sources.storage import read_object as read_url
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 MAX_BYTES: Final = ParseLimits().max_bytes
-_ACL_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
-AclName = Annotated[str, Field(pattern=_ACL_NAME)]
 
 
 class ManifestConfig(StorageConfig):

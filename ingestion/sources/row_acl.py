@@ -15,9 +15,9 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, StringConstraints
 
 from acl import strict_json
 from acl.errors import InvalidPrincipalError
@@ -31,6 +31,11 @@ _SHAPE: Final = (
     'must be the name of an ACL in the configuration, {"allow": […], "deny": […]}, or a list of '
     '{"allow": "group:staff"} and {"deny": …}'
 )
+
+AclName: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
+]
+"""What the configuration may call an ACL; never what an anonymous one is called."""
 
 
 class EntryConfig(KindConfig):
