@@ -45,6 +45,7 @@ from ingestion.errors import (
     IndexUnavailableError,
     IngestionError,
     ParseError,
+    ParserUnavailableError,
     RunBusyError,
     SourceError,
 )
@@ -161,6 +162,13 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     AclError: INTERNAL,
     # ingestion
     ParseError: Row(422, None, "Unreadable document"),
+    ParserUnavailableError: Row(
+        503,
+        None,
+        "Parser unavailable",
+        "No process that reads documents can be started; try again shortly.",
+        _RETRY,
+    ),
     AclFileError: Row(422, None, "Unusable ACL file"),
     AclNotUsableError: Row(422, None, "Unusable ACL"),
     IdempotencyConflictError: Row(422, None, "Key used before"),
