@@ -15,6 +15,7 @@ from ingestion.models import ChunkRow, EmbeddingRow, GenerationRow, OccurrenceRo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from sqlalchemy.orm import Session
 
@@ -42,15 +43,12 @@ def traces_of(session: Session, tenant: str, documents: Sequence[str]) -> Traces
     """The traces of documents that are about to be erased, as far as nothing else shares them."""
     chunks: dict[str, list[ChunkRow]] = {}
     pieces: set[bytes] = set()
+    going = set(documents)
     for some in batches(documents):
-        for row in _own_chunks(session, tenant, some, documents):
+        for row in _own_chunks(session, tenant, some, going):
             chunks.setdefault(row.generation, []).append(row)
             pieces |= _piece(row.text.encode("utf-8", "surrogatepass"))
-        for extraction in session.scalars(
-            select(VersionRow.extraction).where(
-                VersionRow.tenant == tenant, VersionRow.document_id.in_(some)
-            )
-        ):
+        for extraction in _own_extractions(session, tenant, some, going):
             pieces |= _piece(extraction)
     vectors = {}
     for generation, rows in chunks.items():
@@ -61,7 +59,7 @@ def traces_of(session: Session, tenant: str, documents: Sequence[str]) -> Traces
 
 
 def _own_chunks(
-    session: Session, tenant: str, some: Sequence[str], documents: Sequence[str]
+    session: Session, tenant: str, some: Sequence[str], going: AbstractSet[str]
 ) -> list[ChunkRow]:
     """Chunks of some documents whose text stands in no document but those that go."""
     rows = session.scalars(
@@ -75,7 +73,6 @@ def _own_chunks(
         .where(OccurrenceRow.tenant == tenant, OccurrenceRow.document_id.in_(some))
         .distinct()
     ).all()
-    going = set(documents)
     stays = set()
     for few in batches(sorted({row.embedded_sha for row in rows})):
         stands = session.execute(
@@ -90,6 +87,26 @@ def _own_chunks(
         )
         stays |= {sha for sha, document in stands if document not in going}
     return [row for row in rows if row.embedded_sha not in stays]
+
+
+def _own_extractions(
+    session: Session, tenant: str, some: Sequence[str], going: AbstractSet[str]
+) -> list[bytes]:
+    """Stored extractions of some documents whose text no document has but those that go."""
+    rows = session.execute(
+        select(VersionRow.text_sha256, VersionRow.extraction).where(
+            VersionRow.tenant == tenant, VersionRow.document_id.in_(some)
+        )
+    ).all()
+    stays = set()
+    for few in batches(sorted({sha for sha, _ in rows})):
+        told = session.execute(
+            select(VersionRow.text_sha256, VersionRow.document_id).where(
+                VersionRow.tenant == tenant, VersionRow.text_sha256.in_(few)
+            )
+        )
+        stays |= {sha for sha, document in told if document not in going}
+    return [extraction for sha, extraction in rows if sha not in stays]
 
 
 def _vectors(

@@ -15,6 +15,7 @@ from retrieval.cli import (
     directory,
     doctor,
     duplicates,
+    erase,
     generations,
     index_runs,
     ingest,
@@ -80,6 +81,7 @@ serve.register(app)
 status.register(app)
 duplicates.register(app)
 doctor.register(app)
+erase.register(app)
 push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(index_runs.app, name="runs")
