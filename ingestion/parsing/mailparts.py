@@ -5,6 +5,7 @@ cannot fail; the few headers that people read are decoded one by one. What never
 parts say.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import policy
@@ -17,7 +18,15 @@ from ingestion.parsing.limits import ParseLimits
 from ingestion.parsing.media import MAIL
 
 _BODIES = ("text/plain", "text/html")
-_MAX_FIELD = 10_000
+_MAX_FIELD = 20_000
+_MAX_DECODED = 4_000  # the reader of structured headers takes the square of their length
+# A header about a part, with the lines it goes on in. The standard library takes the square of the
+# length of those as well, and a kilobyte is more than any honest one has.
+_ABOUT_PART = re.compile(
+    rb"(?:^|\r)content-[a-z-]{1,40}[ \t]*:(?:[^\r\n]|\r?\n[ \t]|\r[ \t])*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_MAX_ABOUT_PART = 4_096
 _MAX_NAME = 300
 
 
@@ -42,8 +51,16 @@ def read_mail(content: bytes) -> Message:
     """Return the structure of a mail.
 
     Raises:
-        ParseError: ``malformed`` if its parts nest too deeply to be read.
+        ParseError: ``malformed`` if its parts nest too deeply to be read, or a header that tells
+            one part from another is too long to be one.
     """
+    longest = max(map(len, _ABOUT_PART.findall(content)), default=0)
+    if longest > _MAX_ABOUT_PART:
+        raise ParseError(
+            f"content: a Content header of {longest} bytes exceeds the limit of {_MAX_ABOUT_PART};"
+            " leave the mail out",
+            code=ParseErrorCode.MALFORMED,
+        )
     try:
         return BytesParser(policy=policy.compat32).parsebytes(content)
     except RecursionError:
@@ -113,6 +130,8 @@ def field(mail: Message, name: str) -> str:
 
 def _decoded(name: str, raw: str) -> str:
     raw = _characters(raw[:_MAX_FIELD])
+    if len(raw) > _MAX_DECODED:
+        return " ".join(raw.split())
     try:
         # The reader of structured headers raises whatever it stumbles over.
         decoded = str(policy.default.header_fetch_parse(name, raw))

@@ -115,8 +115,7 @@ def test_a_package_with_a_password_is_refused(name: str) -> None:
     "limits",
     [
         ParseLimits(ratio_floor_bytes=100_000),
-        ParseLimits(max_unpacked_bytes=2_000_000),
-        ParseLimits(max_parts=5),
+        ParseLimits(max_unpacked_bytes=2_000_000, max_unpacked_ratio=10_000),
     ],
 )
 def test_a_package_that_unpacks_to_too_much_is_refused(name: str, limits: ParseLimits) -> None:
@@ -124,6 +123,13 @@ def test_a_package_that_unpacks_to_too_much_is_refused(name: str, limits: ParseL
     error = refusal(bomb, name, limits)
     assert error.code == ParseErrorCode.TOO_LARGE
     assert "split the document" in error.message
+
+
+@pytest.mark.parametrize("name", MAIN)
+def test_a_package_of_too_many_parts_is_refused(name: str) -> None:
+    content = repacked(office(name), **{f"media/{number}": b"x" for number in range(100)})
+    assert refusal(content, name, ParseLimits(max_parts=100)).code == ParseErrorCode.TOO_LARGE
+    assert "words" in parse(content, name=name, limits=ParseLimits(max_parts=200)).text
 
 
 @pytest.mark.parametrize("name", MAIN)

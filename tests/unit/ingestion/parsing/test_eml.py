@@ -189,3 +189,20 @@ def test_parts_nested_thousands_deep_are_refused() -> None:
     with pytest.raises(ParseError, match="deep") as caught:
         read(f"Subject: s\n{opened}\nwords".encode())
     assert caught.value.code in {ParseErrorCode.MALFORMED, ParseErrorCode.TOO_LARGE}
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_header_made_to_be_read_for_hours_is_refused_at_once(
+    newline: bytes, folded: bool
+) -> None:
+    fill = (b";" * 60 + newline + b" ") * 20_000 if folded else b";" * 1_200_000
+    head = newline.join([b"Subject: s", b'content-type : text/plain; x="' + fill])
+    with pytest.raises(ParseError, match="a Content header of") as caught:
+        read(head + newline + newline + b"body")
+    assert caught.value.code == ParseErrorCode.MALFORMED
+
+
+def test_a_long_list_of_people_is_kept_as_it_is_written() -> None:
+    people = ", ".join(f"person{n}@example.com" for n in range(400))
+    assert f"To: {people}\n\nbody" in read(f"Subject: s\nTo: {people}\n\nbody".encode()).text

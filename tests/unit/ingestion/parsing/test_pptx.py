@@ -101,6 +101,15 @@ def test_groups_are_read_and_line_breaks_and_fields_kept() -> None:
     assert read(document).text == "one\ntwo\nthree"
 
 
+def test_places_within_a_group_are_the_groups_own() -> None:
+    document = pptx.Presentation()
+    group = blank(document).shapes.add_group_shape()
+    group.shapes.add_textbox(-Inches(90), 0, Inches(1), Inches(1)).text_frame.text = "seen"
+    transform = group._element.grpSpPr.xfrm
+    transform.off.x, transform.off.y = 0, 0
+    assert read(document).text == "seen"
+
+
 def test_of_two_alternatives_one_is_read() -> None:
     document = pptx.Presentation()
     box = blank(document).shapes.add_textbox(*BOX)
