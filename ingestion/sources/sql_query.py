@@ -102,15 +102,20 @@ class Query:
         if self._modified is None:
             return None
         asked = select(func.max(self._inner().c[self._modified]).label("latest"))
-        return next(self._asked(asked))["latest"]
+        (found,) = self._asked(asked)
+        return found["latest"]
 
     def _inner(self, *columns: str) -> Subquery:
         known = {self._key, *columns, *([self._modified] if self._modified else [])}
         return text(self._query).columns(*(column(name) for name in sorted(known))).subquery("q")
 
     def _asked(self, asked: Select[Any]) -> Iterator[dict[str, Any]]:
-        with _said(self._url_env), self._engine.connect() as connection:
-            found = connection.execution_options(yield_per=_BATCH).execute(asked)
+        with (
+            _said(self._url_env),
+            self._engine.connect() as connection,
+            # Closed also where whoever walks them stops half way.
+            connection.execution_options(yield_per=_BATCH).execute(asked) as found,
+        ):
             for row in found.mappings():
                 yield dict(row)
 

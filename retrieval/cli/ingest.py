@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retrieval.cli.exits import reported
+from retrieval.cli.exits import CommandError, reported
 from retrieval.cli.opening import opened
 from retrieval.cli.options import AclMaxAge, Json, MaxAge, Tenant
 from retrieval.cli.origin import origin_of
 from retrieval.cli.output import console, hint, show_json
 from retrieval.cli.runs import exit_code, print_report, progress
+from retrieval.cli.watching import run_on_change
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ingestion.report import RunReport
     from retrieval.runtime import Runtime
@@ -64,6 +65,13 @@ def ingest(
         bool,
         typer.Option("--confirm-deletions", help="Accept that far fewer documents are listed."),
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Stay, and run again whenever the folder changes, until interrupted.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the index in line with a folder, a manifest or storage.
@@ -75,25 +83,36 @@ def ingest(
     with reported():  # before a data directory is made for nothing
         origin = origin_of(where, allow=allow or (), deny=deny or (), config=config)
         name = origin.named(source)
+        if watch and origin.kind != "folder":
+            raise CommandError("--watch is for folders: run anything else again by a schedule")
     with opened(context) as runtime:
-        report = run_source(
-            runtime,
-            tenant=tenant,
-            name=name,
-            kind=origin.kind,
-            config=origin.config,
-            max_age_seconds=max_age,
-            acl_max_age_seconds=acl_max_age,
-            full=full,
-            dry_run=dry_run,
-            confirm_deletions=confirm_deletions,
-            quiet=as_json,
-        )
-        if as_json:
-            show_json(report.to_dict())
-        else:
-            print_report(console(), report)
-            _suggest(runtime, report, allow or ())
+
+        def once(cancelled: Callable[[], bool]) -> RunReport:
+            report = run_source(
+                runtime,
+                tenant=tenant,
+                name=name,
+                kind=origin.kind,
+                config=origin.config,
+                max_age_seconds=max_age,
+                acl_max_age_seconds=acl_max_age,
+                full=full,
+                dry_run=dry_run,
+                confirm_deletions=confirm_deletions,
+                cancelled=cancelled,
+                quiet=as_json,
+            )
+            if as_json:
+                show_json(report.to_dict())
+            else:
+                print_report(console(), report)
+                _suggest(runtime, report, allow or ())
+            return report
+
+        if watch:
+            run_on_change(Path(where), once, data_dir=runtime.settings.data_dir)
+            return
+        report = once(lambda: False)
     raise typer.Exit(exit_code(report))
 
 
@@ -109,6 +128,7 @@ def run_source(
     full: bool = False,
     dry_run: bool = False,
     confirm_deletions: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
     quiet: bool = False,
 ) -> RunReport:
     """Ingest one source with a progress bar; it remembers what ``reindex`` needs."""
@@ -131,6 +151,7 @@ def run_source(
             dry_run=dry_run,
             confirm_deletions=confirm_deletions,
             on_progress=advance,
+            cancelled=cancelled,
         )
 
 
