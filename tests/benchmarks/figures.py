@@ -56,12 +56,18 @@ class QueryFigures:
 
 @dataclass(frozen=True, slots=True)
 class IngestFigures:
-    """Both ingested the same chunks in turns; seconds add up over the turns."""
+    """All ingested the same chunks in turns; seconds add up over the turns.
+
+    ``embed_s`` is Clearance's embedder alone on the same texts, ``chain_s`` is LangChain's
+    indexing API over the peer's model and a store in memory.
+    """
 
     chunks: int
     clearance_s: float
     peer_s: float | None
     cosine_min: float | None
+    embed_s: float | None = None
+    chain_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,28 @@ class NearFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseFigures:
+    """The same questions to the index, in one phase; ``changed`` counts answers of other bits."""
+
+    phase: str
+    asked: int
+    failed: int
+    changed: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class DuringFigures:
+    """An index at rest, written to, optimised, and at rest again."""
+
+    points: int
+    written: int
+    phases: list[PhaseFigures]
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryFigures:
     """Resident MB after the queries."""
 
@@ -150,6 +178,7 @@ class Figures:
     notes: list[str]
     resolution: list[ResolutionFigures] = field(default_factory=list)
     near: NearFigures | None = None
+    during: DuringFigures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -1,12 +1,14 @@
 """Ingesting the same chunks in turns: files through the real job, chunks through the peer.
 
 Clearance reads, parses, sanitises, screens, cuts, embeds and stores; the peer is given the chunks
-that came out of it, already cut, and embeds and stores. Both have their model loaded before the
+that came out of it, already cut, and embeds and stores; so does LangChain's indexing API over the
+peer's model. All have their model loaded before the
 clock starts. What never lives here: the world that queries run against.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -48,7 +50,9 @@ def race(
         seed: of the texts.
         on_progress: told how many chunks are done.
     """
-    ours, theirs, done = 0.0, 0.0, 0
+    ours = alone = theirs = chained = 0.0
+    done = 0
+    has_chain = peer is not None and importlib.util.find_spec("langchain_core") is not None
     cosines: list[float] = []
     settings = Settings(data_dir=directory / "data")
     with Runtime.open(settings) as runtime:
@@ -59,6 +63,11 @@ def race(
             _write(folder, seed=(seed, "ingest", turn), chunks=min(chunks, _TURN_CHUNKS))
             ours += _ours(runtime, folder)
             texts, vectors = _made(runtime, folder.name)
+            started = time.perf_counter()
+            runtime.embedder.embed_documents(texts)
+            alone += time.perf_counter() - started
+            if peer is not None and has_chain:
+                chained += peer.ask("chain", texts=texts, first=done)["seconds"]
             if peer is not None:
                 out = directory / "peer.npy"
                 answer = peer.ask("ingest", texts=texts, first=done, vectors=str(out))
@@ -72,6 +81,8 @@ def race(
         clearance_s=ours,
         peer_s=theirs if peer is not None else None,
         cosine_min=min(cosines, default=None),
+        embed_s=alone,
+        chain_s=chained if has_chain else None,
     )
 
 

@@ -29,6 +29,7 @@ class Peer:
         self._model: Any = None
         self._client: Any = None
         self._collection: Any = None
+        self._chain: Any = None
 
     def load(self, model: str, store: str) -> dict[str, Any]:
         """Load the model from a folder and open the collection of a store, made if absent."""
@@ -95,6 +96,51 @@ class Peer:
         seconds = time.perf_counter() - started
         np.save(vectors, rows)
         return {"seconds": seconds}
+
+    def chain(self, texts: list[str], first: int) -> dict[str, Any]:
+        """Index texts with LangChain as its documentation shows it, into a store in memory.
+
+        The model is this peer's own, with the batches it has elsewhere.
+        """
+        from langchain_core.documents import Document  # noqa: PLC0415
+        from langchain_core.embeddings import Embeddings  # noqa: PLC0415
+        from langchain_core.indexing import InMemoryRecordManager, index  # noqa: PLC0415
+        from langchain_core.vectorstores import InMemoryVectorStore  # noqa: PLC0415
+
+        model = self._model
+
+        class Encoder(Embeddings):
+            def embed_documents(self, texts: list[str]) -> list[list[float]]:
+                rows = model.encode(
+                    texts,
+                    batch_size=ENCODE_BATCH,
+                    normalize_embeddings=True,
+                    show_progress_bar=False,
+                )
+                return rows.tolist()  # type: ignore[no-any-return] - numpy's, untyped here
+
+            def embed_query(self, text: str) -> list[float]:
+                return self.embed_documents([text])[0]
+
+        if self._chain is None:
+            manager = InMemoryRecordManager("bench")
+            manager.create_schema()
+            self._chain = manager, InMemoryVectorStore(Encoder())
+        manager, store = self._chain
+        documents = [
+            Document(text, metadata={"source": str(first + number)})
+            for number, text in enumerate(texts)
+        ]
+        started = time.perf_counter()
+        index(
+            documents,
+            manager,
+            store,
+            cleanup="incremental",
+            source_id_key="source",
+            key_encoder="blake2b",
+        )
+        return {"seconds": time.perf_counter() - started}
 
     def versions(self) -> dict[str, Any]:
         """What is measured here."""

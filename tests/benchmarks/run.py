@@ -22,7 +22,7 @@ from rich.progress import Progress
 
 from ingestion.embedding.weights import MINILM
 from retrieval.runtime import Runtime
-from tests.benchmarks import cold_start, ingest_race, near, query_race, readme, resolution
+from tests.benchmarks import cold_start, during, ingest_race, near, query_race, readme, resolution
 from tests.benchmarks.chart import draw
 from tests.benchmarks.directory import Size
 from tests.benchmarks.figures import Figures, MemoryFigures
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.figures import (
         ColdFigures,
+        DuringFigures,
         IngestFigures,
         NearFigures,
         QueryFigures,
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
     )
     from tests.benchmarks.load import World
 
-PARTS: Final = ("resolution", "near", "ingest", "cold", "query")
-_WORLDLESS: Final = {"resolution", "near"}
+PARTS: Final = ("resolution", "near", "during", "ingest", "cold", "query")
+_WORLDLESS: Final = {"resolution", "near", "during", "ingest"}
 _CHART: Final = "docs/img/bench.svg"
 _NO_PEER: Final = (
     "The comparison was skipped: chromadb is not installed (`pip install -e '.[bench]'`)."
 )
+_HAS_PEER: Final = importlib.util.find_spec("chromadb") is not None
 _screen = Console()
 
 
@@ -75,13 +77,14 @@ def _without_world(options: argparse.Namespace, root: Path) -> Figures:
         machine=describe(),
         parameters={"seed": options.seed},
         build={},
-        ingest=None,
+        ingest=_ingest(options, root) if "ingest" in options.only else None,
         cold=None,
         queries=[],
         memory=None,
-        notes=[],
+        notes=[] if _HAS_PEER else [_NO_PEER],
         resolution=_resolution(options, root) if "resolution" in options.only else [],
         near=_near(options, root) if "near" in options.only else None,
+        during=_during(options, root) if "during" in options.only else None,
     )
 
 
@@ -96,6 +99,48 @@ def _resolution(options: argparse.Namespace, root: Path) -> list[ResolutionFigur
 def _near(options: argparse.Namespace, root: Path) -> NearFigures:
     with _screen.status("near-duplicates"):
         return near.measure(root, options.chunks, options.seed)
+
+
+def _during(options: argparse.Namespace, root: Path) -> DuringFigures:
+    with (
+        tempfile.TemporaryDirectory(prefix="during-", dir=root) as directory,
+        _screen.status("questions while the index is written to and optimised"),
+    ):
+        return during.measure(
+            Path(directory),
+            points=options.chunks,
+            share=0.2,
+            idle_seconds=2.0 if options.quick else 10.0,
+            seed=options.seed,
+        )
+
+
+def _ingest(options: argparse.Namespace, root: Path) -> IngestFigures:
+    with ExitStack() as stack:
+        directory = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-", dir=root))
+        )
+        peer = stack.enter_context(_peer(root)) if _HAS_PEER else None
+        if peer is not None:
+            peer.ask("load", model=str(MINILM.locate()), store=str(directory / "chroma"))
+            # Once untimed: the first call of both models allocates what later ones reuse.
+            warm = str(directory / "warm.npy")
+            peer.ask("ingest", texts=["warm up"], first=10**9, vectors=warm)
+        bar = stack.enter_context(_bar())
+        task = bar.add_task("ingest, in turns", total=options.ingest_chunks)
+        return ingest_race.race(
+            directory,
+            peer,
+            chunks=options.ingest_chunks,
+            seed=options.seed,
+            on_progress=lambda done: bar.update(task, completed=done),
+        )
+
+
+@contextmanager
+def _peer(root: Path) -> Iterator[PeerProcess]:
+    with PeerProcess.started(root / "peer.log") as peer:
+        yield peer
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -123,7 +168,6 @@ class _Bench:
         self._root = root
         self._world = world
         self._parts = options.only or PARTS
-        self._has_peer = importlib.util.find_spec("chromadb") is not None
         self._model = str(MINILM.locate())
         self._store = str(world.directory / "chroma")
 
@@ -131,10 +175,11 @@ class _Bench:
         """Measure every part that was asked for."""
         machine = describe()
         parts = self._parts
+        questioned = _during(self._options, self._root) if "during" in parts else None
         duplicates = _near(self._options, self._root) if "near" in parts else None
         resolved = _resolution(self._options, self._root) if "resolution" in parts else []
-        fill_seconds = self._filled() if self._has_peer else None
-        ingest = self._ingest() if "ingest" in self._parts else None
+        fill_seconds = self._filled() if _HAS_PEER else None
+        ingest = _ingest(self._options, self._root) if "ingest" in self._parts else None
         cold = self._cold() if "cold" in self._parts else None
         queries: list[QueryFigures] = []
         memory = None
@@ -152,9 +197,10 @@ class _Bench:
             cold=cold,
             queries=queries,
             memory=memory,
-            notes=[] if self._has_peer else [_NO_PEER],
+            notes=[] if _HAS_PEER else [_NO_PEER],
             resolution=resolved,
             near=duplicates,
+            during=questioned,
         )
 
     def _filled(self) -> float:
@@ -162,32 +208,11 @@ class _Bench:
         facts = self._world.directory / "chroma.json"
         if not facts.exists():
             shutil.rmtree(self._store, ignore_errors=True)
-            with _screen.status("giving the peer the same world"), self._peer() as peer:
+            with _screen.status("giving the peer the same world"), _peer(self._root) as peer:
                 peer.ask("load", model=self._model, store=self._store)
                 answer = peer.ask("fill", export=str(self._world.export))
             facts.write_text(json.dumps(answer))
         return float(json.loads(facts.read_text())["seconds"])
-
-    def _ingest(self) -> IngestFigures:
-        with ExitStack() as stack:
-            directory = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="ingest-", dir=self._root))
-            )
-            peer = stack.enter_context(self._peer()) if self._has_peer else None
-            if peer is not None:
-                peer.ask("load", model=self._model, store=str(directory / "chroma"))
-                # Once untimed: the first call of both models allocates what later ones reuse.
-                warm = str(directory / "warm.npy")
-                peer.ask("ingest", texts=["warm up"], first=10**9, vectors=warm)
-            bar = stack.enter_context(_bar())
-            task = bar.add_task("ingest, in turns", total=self._options.ingest_chunks)
-            return ingest_race.race(
-                directory,
-                peer,
-                chunks=self._options.ingest_chunks,
-                seed=self._options.seed,
-                on_progress=lambda done: bar.update(task, completed=done),
-            )
 
     def _cold(self) -> ColdFigures:
         with _screen.status("cold starts, in turns"):
@@ -195,7 +220,7 @@ class _Bench:
                 self._world,
                 audiences(self._world.scale)[-2],
                 questions(self._world.scale, 1)[0],
-                peer=(self._model, self._store) if self._has_peer else None,
+                peer=(self._model, self._store) if _HAS_PEER else None,
                 trials=self._options.trials,
                 log=self._root / "serve.log",
             )
@@ -205,7 +230,7 @@ class _Bench:
         with ExitStack() as stack:
             service = stack.enter_context(Service.started(world.data_dir, self._root / "serve.log"))
             service.wait()
-            peer = stack.enter_context(self._peer()) if self._has_peer else None
+            peer = stack.enter_context(_peer(self._root)) if _HAS_PEER else None
             if peer is not None:
                 peer.ask("load", model=self._model, store=self._store)
             runtime = stack.enter_context(Runtime.open(world.settings()))
@@ -225,11 +250,6 @@ class _Bench:
             )
         stop_index(world.data_dir)
         return found, memory
-
-    @contextmanager
-    def _peer(self) -> Iterator[PeerProcess]:
-        with PeerProcess.started(self._root / "peer.log") as peer:
-            yield peer
 
 
 def _bar() -> Progress:

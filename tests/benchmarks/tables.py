@@ -12,7 +12,13 @@ from tests.benchmarks.figures import Contender
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.benchmarks.figures import Figures, NearFigures, QueryFigures, ResolutionFigures
+    from tests.benchmarks.figures import (
+        DuringFigures,
+        Figures,
+        NearFigures,
+        QueryFigures,
+        ResolutionFigures,
+    )
 
 NAMES: Final = {
     Contender.CLEARANCE: "Clearance",
@@ -55,6 +61,8 @@ def sheets(figures: Figures) -> Iterator[Sheet]:
         yield _stages(figures)
     if figures.ingest is not None:
         yield _ingest(figures)
+    if figures.during is not None:
+        yield _during(figures.during)
     if figures.resolution:
         yield _resolution(figures.resolution)
     if figures.near is not None:
@@ -122,9 +130,41 @@ def _ingest(figures: Figures) -> Sheet:
         lead = f"{ours / theirs:.2f}"
         cosine = "–" if result.cosine_min is None else f"{result.cosine_min:.6f}"
         rows = [("Chroma, from cut chunks", f"{theirs:.1f}", "1.00", cosine)]
+        rows += [
+            (name, f"{result.chunks / seconds:.1f}", f"{result.peer_s / seconds:.2f}", "")
+            for name, seconds in (
+                ("LangChain `index()`, in memory, from cut chunks", result.chain_s),
+                ("Clearance, embedding alone, of cut chunks", result.embed_s),
+            )
+            if seconds is not None
+        ]
     rows.insert(0, ("Clearance, from files", f"{ours:.1f}", lead, ""))
     columns = ("", "chunks/s", "ratio", "least cosine")
     return Sheet(f"Ingest of {result.chunks:,} chunks, in turns", columns, tuple(rows))
+
+
+def _during(during: DuringFigures) -> Sheet:
+    rest = during.phases[0]
+    rows = [
+        (
+            row.phase,
+            _ms(row.p50_ms),
+            _ms(row.p99_ms),
+            _ms(row.max_ms),
+            f"{row.p99_ms / rest.p99_ms:.1f}",
+            f"{row.asked:,}",
+            str(row.failed),
+            str(row.changed),
+        )
+        for row in during.phases
+    ]
+    columns = ("", "p50 ms", "p99 ms", "worst", "p99, times at rest")
+    columns += ("asked", "failed", "changed")
+    title = (
+        f"Questions to an index of {during.points:,} points, {during.written:,} more being written "
+        "that the asker cannot see"
+    )
+    return Sheet(title, columns, tuple(rows))
 
 
 def _resolution(found: list[ResolutionFigures]) -> Sheet:
