@@ -119,6 +119,26 @@ def test_nobody_is_known_by_being_known_in_a_foreign_tenant(two_tenants: Databas
         assert len(_decided(session, guest).acl_ids) == 1  # what is open, by being Ann
 
 
+def test_what_is_too_old_closes_what_its_own_keeper_keeps_and_nothing_else(
+    two_tenants: Database,
+) -> None:
+    for keeper in ("old", "share"):
+        _put(two_tenants, TENANT, f"of {keeper}", AclEntry(Effect.ALLOW, ANN), managed_by=keeper)
+    for tenant, keeper, age in (
+        (TENANT, "old", 60),
+        (TENANT, "share", 7_200),
+        (RIVAL, "share", 60),
+    ):
+        with two_tenants.write(tenant) as session:
+            limit_age(session, tenant, keeper, max_age_seconds=age, now=NOON - HOUR)
+            confirm(session, tenant, keeper, now=NOON - HOUR)
+    with two_tenants.unguarded("the statements alone are looked at") as session:
+        ours = _decided(session, caller("user:ann"))
+        names = select(AclRow.name).where(AclRow.tenant == TENANT, AclRow.id.in_(ours.acl_ids))
+        assert session.scalars(names).all() == ["of share"]
+    assert ours.closed == {"old"}
+
+
 def test_who_is_in_a_group_and_whether_it_is_on_is_a_tenant_s_own(two_tenants: Database) -> None:
     for principal in (STAFF, ALL, EVERYONE):
         _put(two_tenants, TENANT, f"for {principal.id}", AclEntry(Effect.ALLOW, principal))
