@@ -188,7 +188,12 @@ def _listed(source: Source) -> list[SourceItem | SourceFailure]:
 
 
 def _fetched(source: Source, item: SourceItem) -> bytes:
-    content = source.fetch(item)
+    try:
+        content = source.fetch(item)
+    except SourceError as error:
+        raise ContractError(
+            f"fetch: {item.external_id!r} was listed and cannot be fetched ({error})"
+        ) from error
     _expect(isinstance(content, bytes), f"fetch: {item.external_id!r} is not bytes")
     return content
 
