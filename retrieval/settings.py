@@ -55,7 +55,10 @@ class Settings(BaseSettings):
     )
     embedder: str = Field(
         default="onnx:all-MiniLM-L6-v2",
-        description="onnx:all-MiniLM-L6-v2, sentence-transformers:NAME or hash:N (tests).",
+        description=(
+            "onnx:all-MiniLM-L6-v2, openvino:all-MiniLM-L6-v2 (documents in bfloat16; extra bulk), "
+            "sentence-transformers:NAME or hash:N (tests)."
+        ),
     )
     model_dir: Path | None = Field(default=None, description="Where exported models are cached.")
     threads: int | None = Field(default=None, ge=1, description="Threads of the embedder.")
