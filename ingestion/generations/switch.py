@@ -14,7 +14,7 @@ from sqlalchemy import delete, select, update
 
 from acl.audit.events import EventKind, administered
 from acl.models import Tenant
-from ingestion.active import KEPT
+from ingestion.active import KEPT, require_generation
 from ingestion.books import swap
 from ingestion.errors import GenerationError
 from ingestion.lock import exclusive
@@ -49,6 +49,7 @@ def promote(context: IngestContext, ident: str, *, by: str, force: bool = False)
     """
     with exclusive(context.lock_path), _everyone(context) as session:
         row = stored(session, ident, GenerationState.READY)
+        require_generation(context.host, ident)
         passed = gate_passed(row)
         if not (passed or force):
             raise GenerationError(
@@ -86,6 +87,7 @@ def rollback(context: IngestContext, *, by: str) -> str:
                 "there is no generation to go back to: none that was active before is ready"
             )
         ident = row.id
+        require_generation(context.host, ident)
         _serve(session, context, row, by=by, kind=EventKind.GENERATION_ROLLBACK, body={})
     return ident
 
@@ -109,6 +111,7 @@ def canary(context: IngestContext, ident: str, permille: int, *, by: str) -> Non
         raise GenerationError(f"a canary's share is between 0 and {PERMILLE} permille")
     with exclusive(context.lock_path), _everyone(context) as session:
         row = stored(session, ident, GenerationState.READY)
+        require_generation(context.host, ident)
         _end_canaries(session)
         row.canary_permille = permille
         body = {"generation": ident, "permille": permille}

@@ -11,6 +11,7 @@ import typer
 from retrieval.cli import (
     acl,
     audit,
+    backup,
     db,
     directory,
     doctor,
@@ -82,6 +83,7 @@ status.register(app)
 duplicates.register(app)
 doctor.register(app)
 erase.register(app)
+backup.register(app)
 push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(index_runs.app, name="runs")
