@@ -77,10 +77,13 @@ def differences(one: Reading, other: Reading) -> tuple[Difference, ...]:
         (step.tag, _Block(step.src_start, step.src_end, step.dest_start, step.dest_end))
         for step in opcodes
     ]
-    blocks = _blocks(one, other, [block for tag, block in steps if tag != "equal"])
+    changed = _stretches(block for tag, block in steps if tag != "equal")
+    here = one.facts_around((block.a, block.b) for block in changed)
+    there = other.facts_around((block.c, block.d) for block in changed)
+    blocks = _blocks(changed, _inner_edges(here), _inner_edges(there))
     replaced = [block for tag, block in steps if tag == "replace"]
     found = [
-        *_facts(one, other, blocks),
+        *_stated(one, other, blocks, here, there),
         *_names(one, other, replaced),
         *_opposites(one, other, replaced),
         *_negations(one, other, blocks),
@@ -88,12 +91,22 @@ def differences(one: Reading, other: Reading) -> tuple[Difference, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _blocks(one: Reading, other: Reading, steps: Iterable[_Block]) -> list[_Block]:
+def _stretches(steps: Iterable[_Block]) -> list[_Block]:
+    """Steps with nothing equal between them, as one."""
+    found: list[_Block] = []
+    for step in steps:
+        if found and (found[-1].b, found[-1].d) == (step.a, step.c):
+            found[-1] = found[-1].joined(step)
+        else:
+            found.append(step)
+    return found
+
+
+def _blocks(steps: Iterable[_Block], here: frozenset[int], there: frozenset[int]) -> list[_Block]:
     """Where the texts differ, widened so that no block cuts through a fact; none touches another.
 
     What is widened into is equal on both sides, word by word, so both sides move together.
     """
-    here, there = _inner_edges(one.facts), _inner_edges(other.facts)
     blocks: list[_Block] = []
     for step in steps:
         block = _widened(step, here, there)
@@ -117,13 +130,15 @@ def _widened(block: _Block, here: frozenset[int], there: frozenset[int]) -> _Blo
     return _Block(a, b, c, d)
 
 
-def _facts(one: Reading, other: Reading, blocks: list[_Block]) -> Iterator[Difference]:
+def _stated(
+    one: Reading, other: Reading, blocks: list[_Block], here: list[Fact], there: list[Fact]
+) -> Iterator[Difference]:
     """Numbers and dates that stand against others, or in one text only."""
     mine_alone: list[Fact] = []
     theirs_alone: list[Fact] = []
     for block in blocks:
-        mine = [fact for fact in one.facts if block.a <= fact.start < block.b]
-        theirs = [fact for fact in other.facts if block.c <= fact.start < block.d]
+        mine = [fact for fact in here if block.a <= fact.start < block.b]
+        theirs = [fact for fact in there if block.c <= fact.start < block.d]
         _cancel(mine, theirs)
         for fact, against in zip(mine, theirs, strict=False):
             yield Difference(_kind(fact, against), _said(one, fact), _said(other, against))
@@ -194,8 +209,8 @@ def _negations(one: Reading, other: Reading, blocks: list[_Block]) -> Iterator[D
     mine_alone: list[tuple[str, int]] = []
     theirs_alone: list[tuple[str, int]] = []
     for block in blocks:
-        mine = [word for word in one.surface[block.a : block.b] if negates(word.casefold())]
-        theirs = [word for word in other.surface[block.c : block.d] if negates(word.casefold())]
+        mine = [one.surface[at] for at in range(block.a, block.b) if negates(one.lower[at])]
+        theirs = [other.surface[at] for at in range(block.c, block.d) if negates(other.lower[at])]
         paired = min(len(mine), len(theirs))
         width = max(block.b - block.a, block.d - block.c)
         mine_alone += [(word, width) for word in mine[paired:]]

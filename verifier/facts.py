@@ -10,7 +10,7 @@ What never lives here: a comparison of whole texts (:mod:`verifier.conflicts`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
@@ -27,7 +27,7 @@ from verifier.lexicon import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Number: TypeAlias = int | Fraction
 """Exact, and an integer wherever it can be: fractions take ten times as long."""
@@ -40,6 +40,9 @@ _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)(?::([0-5]\d))?")
 _SIGNS = frozenset({"-", "+"})
 _STARTERS = frozenset({*NUMERALS, *LEADING_UNITS, *_SIGNS, *MONTHS, *WEEKDAYS})
 _ORDINALS = frozenset({"st", "nd", "rd", "th"})
+_CARRIERS = frozenset(
+    {*_STARTERS, *_ORDINALS, *MULTIPLIERS, *UNITS, "of", "per", "cent", "am", "pm"}
+)
 _THOUSANDS = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*")
 _DECIMAL = re.compile(r"(\d+(?:[.,']\d{3})*)[.,](\d+)")
 _MAX_DIGITS: Final = 40
@@ -77,6 +80,12 @@ class Fact:
     plain: Number | None = None
     weak: bool = False
 
+    def moved(self, by: int) -> Fact:
+        """The same some tokens further on."""
+        if not by:
+            return self
+        return replace(self, start=self.start + by, end=self.end + by)
+
     def agrees(self, other: Fact) -> bool:
         """Whether both can say the same."""
         if self.kind is not other.kind:
@@ -106,8 +115,39 @@ def facts(surface: Sequence[str], lower: Sequence[str]) -> list[Fact]:
         surface: the tokens as they stand.
         lower: the same in lower case.
     """
-    # Padded, so that looking a few words ahead needs no care at the end.
-    return list(_facts(_Tokens(surface, (*lower, "", "", "", ""))))
+    return facts_around(surface, lower, [(0, len(lower))])
+
+
+def facts_around(
+    surface: Sequence[str], lower: Sequence[str], stretches: Iterable[tuple[int, int]]
+) -> list[Fact]:
+    """The facts of some stretches of a text and right beside them: those of :func:`facts` there.
+
+    Args:
+        surface: the tokens as they stand.
+        lower: the same in lower case.
+        stretches: first token and one past the last, in order.
+    """
+    found: list[Fact] = []
+    done = 0
+    for first, last in stretches:
+        # A fact holds carriers only, so it can be read from any word that is none.
+        start, end = max(first, done), max(last, done)
+        while start > done and _carries(lower[start - 1]):
+            start -= 1
+        while end < len(lower) and _carries(lower[end]):
+            end += 1
+        if start < end:
+            # Padded, so that looking a few words ahead needs no care at the end.
+            tokens = _Tokens(surface[start:end], (*lower[start:end], "", "", "", ""))
+            found += (fact.moved(start) for fact in _facts(tokens))
+        done = end
+    return found
+
+
+def _carries(word: str) -> bool:
+    """Whether a word can be part of a fact."""
+    return word in _CARRIERS or word[0].isdigit()
 
 
 def _facts(tokens: _Tokens) -> Iterator[Fact]:

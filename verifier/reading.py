@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from verifier.facts import facts
+from verifier.facts import facts, facts_around
 from verifier.normalise import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from verifier.facts import Fact
 
 MAX_CHARS: Final = 8_000
@@ -51,6 +53,10 @@ class Reading:
     def facts(self) -> list[Fact]:
         """What is said in numbers and dates."""
         return facts(self.surface, self.lower)
+
+    def facts_around(self, stretches: Iterable[tuple[int, int]]) -> list[Fact]:
+        """Those of the facts that stand in some stretches of tokens, or right beside one."""
+        return facts_around(self.surface, self.lower, stretches)
 
     @cached_property
     def names(self) -> frozenset[int]:

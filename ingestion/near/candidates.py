@@ -49,6 +49,7 @@ class Candidates:
             most: how many partners it may find in one band, over all calls.
         """
         self._new = new
+        self._sorted = np.sort(new, axis=0)
         self._most = most
         self._taken = np.zeros(new.shape, dtype=np.int64)
         self.crowded = np.zeros(len(new), dtype=np.bool_)
@@ -57,7 +58,8 @@ class Candidates:
         """Pairs of (row in new, row in ``others``) that share a band."""
         found = []
         for band in range(self._new.shape[1]):
-            order = np.argsort(others[:, band], kind="stable")
+            met = self._met(band, others[:, band])
+            order = met[np.argsort(others[met, band], kind="stable")]
             there = others[order, band]
             first = np.searchsorted(there, self._new[:, band], side="left")
             beyond = np.searchsorted(there, self._new[:, band], side="right")
@@ -81,6 +83,15 @@ class Candidates:
             earlier[order] = every - begin
             found.append(_pairs(self._admitted(band, earlier), first, order, len(self._new)))
         return _alike(self._new, self._new, _distinct(found, len(self._new)))
+
+    def _met(self, band: int, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Rows whose key in a band some new text has: mostly few, and only they are sorted."""
+        known = self._sorted[:, band]
+        if not len(known):
+            return np.empty(0, dtype=np.int64)
+        place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        met: NDArray[np.int64] = np.flatnonzero(known[place] == keys)
+        return met
 
     def _admitted(self, band: int, offered: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many of the partners offered each text still takes in this band."""

@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from verifier.facts import FactKind
 from verifier.reading import read
@@ -115,6 +117,32 @@ def test_facts_stand_in_order_and_never_overlap() -> None:
     assert kinds == [FactKind.DATE, FactKind.TIME, *[FactKind.NUMBER] * 4]
     for before, after in pairwise(found):
         assert before.end <= after.start
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *("1", "000", "55", "euros", "EUR", "March", "2026", "of", "st", "the", "twenty"),
+                *("five", "million", "per", "cent", "9:30", "pm", "-", "Monday", "fee"),
+            ]
+        ),
+        max_size=12,
+    ),
+    st.integers(0, 12),
+    st.integers(0, 4),
+)
+def test_the_facts_of_a_stretch_are_those_of_the_whole_text(
+    words: list[str], start: int, width: int
+) -> None:
+    reading = read(" ".join(words))
+    start = min(start, len(reading.lower))
+    end = min(start + width, len(reading.lower))
+    part = reading.facts_around([(start, end)])
+    assert [fact for fact in reading.facts if fact.end > start and fact.start < end] == [
+        fact for fact in part if fact.end > start and fact.start < end
+    ]
+    assert set(part) <= set(reading.facts)
 
 
 def test_a_number_of_absurd_length_is_a_name_and_not_arithmetic() -> None:
