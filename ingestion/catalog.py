@@ -62,6 +62,7 @@ class Place:
     findings: str
     checked_at: datetime
     modified_at: datetime | None
+    pending_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,27 @@ def fetch(
     return {ident: _stored(places) for ident, places in rows.items()}
 
 
+def locate(
+    session: Session, scope: AccessScope, ids: Sequence[str]
+) -> dict[str, tuple[str, StoredChunk]]:
+    """The live, visible chunks among ``ids`` and the generation each was found in.
+
+    The active generation first, then those that could have answered: what was served before a
+    promotion, or by a canary, can still be followed up. Each of them holds what the active one
+    holds, under the same ACLs, so it is the same question asked of another cut.
+    """
+    found: dict[str, tuple[str, StoredChunk]] = {}
+    if scope.empty:
+        return found
+    for generation in session.scalars(_findable()):
+        left = [ident for ident in ids if ident not in found]
+        if not left:
+            break
+        chunks = fetch(session, scope, generation, left, fingerprint="")
+        found.update((ident, (generation, chunk)) for ident, chunk in chunks.items())
+    return found
+
+
 def beside(
     session: Session, scope: AccessScope, generation: str, place: Place, *, reach: int
 ) -> list[tuple[int, StoredChunk]]:
@@ -192,6 +214,16 @@ def _stored(rows: Sequence[Row]) -> StoredChunk:
 @cache
 def _served() -> Select[str]:
     return select(GenerationRow.id).where(GenerationRow.state == GenerationState.ACTIVE.value)
+
+
+@cache
+def _findable() -> Select[str]:
+    states = [GenerationState.ACTIVE.value, GenerationState.READY.value]
+    return (
+        select(GenerationRow.id)
+        .where(GenerationRow.state.in_(states))
+        .order_by(GenerationRow.state, GenerationRow.id)  # "active" sorts before "ready"
+    )
 
 
 @cache
@@ -276,6 +308,7 @@ def _places() -> Select[*tuple[Any, ...]]:
         OccurrenceRow.findings,
         DocumentRow.checked_at,
         DocumentRow.modified_at,
+        DocumentRow.pending_since,
     )
     return (
         columns.join(

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from acl.digest import keyed
 from acl.errors import NotFoundError
-from ingestion.catalog import fetch, served_generation
+from ingestion.catalog import locate
 from retrieval.evidence import Model
 from retrieval.ids import well_formed
 from retrieval.pipeline import recheck
@@ -97,12 +97,9 @@ def _sees(runtime: Runtime, caller: Caller, chunk_id: str) -> bool:
     if not well_formed(chunk_id):
         return False
     with runtime.database.read(caller.tenant) as session:
-        generation = served_generation(session)
         scope = runtime.resolver.resolve(session, caller, now=runtime.clock()).scope
-        if generation is None or scope.empty:
-            return False
-        chunk = fetch(session, scope, generation, [chunk_id], fingerprint="").get(chunk_id)
-    return chunk is not None and recheck(scope, chunk)
+        found = locate(session, scope, [chunk_id]).get(chunk_id)
+    return found is not None and recheck(scope, found[1])
 
 
 def _put(session: Session, values: Mapping[str, object]) -> None:

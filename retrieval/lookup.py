@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from acl.errors import NotFoundError
 from ingestion.catalog import (
     beside,
-    fetch,
+    locate,
     source_states,
     visible_documents,
 )
@@ -71,13 +71,14 @@ def _read(
     Raises:
         NotFoundError: as of :func:`get_evidence`.
     """
-    scope, generation = before.scope, before.generation
-    if generation is None or scope.empty or not well_formed(chunk_id):
+    scope = before.scope
+    if not well_formed(chunk_id):
         raise NotFoundError(_ABSENT)
     with runtime.database.read(scope.tenant) as session:
-        chunk = fetch(session, scope, generation, [chunk_id], fingerprint="").get(chunk_id)
-        if chunk is None or not recheck(scope, chunk):
+        found = locate(session, scope, [chunk_id]).get(chunk_id)
+        if found is None or not recheck(scope, found[1]):
             raise NotFoundError(_ABSENT)
+        generation, chunk = found
         names = sorted({place.source for place in chunk.places})
         sources = source_states(session, scope.tenant, names)
         now = runtime.clock()

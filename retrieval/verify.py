@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from acl.errors import NotFoundError
-from ingestion.catalog import fetch, source_states
+from ingestion.catalog import locate, source_states
 from retrieval.assemble import best_place, date, trust
 from retrieval.evidence import Model
 from retrieval.ids import well_formed
@@ -193,11 +193,9 @@ def _chunk_of(citation: CitationToCheck, statements: Mapping[str, Statement]) ->
 
 def _texts(runtime: Runtime, before: Snapshot, ids: Sequence[str]) -> dict[str, str]:
     """The chunks among ``ids`` that the caller may see, as they would be served."""
-    scope, generation = before.scope, before.generation
-    if generation is None or scope.empty:
-        return {}
+    scope = before.scope
     with runtime.database.read(scope.tenant) as session:
-        chunks = fetch(session, scope, generation, ids, fingerprint="")
+        chunks = {ident: chunk for ident, (_, chunk) in locate(session, scope, ids).items()}
         names = sorted({place.source for chunk in chunks.values() for place in chunk.places})
         sources = source_states(session, scope.tenant, names)
     served = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 
 from acl.audit.events import EventKind
 from acl.audit.models import AuditRow
+from acl.errors import NotFoundError
 from ingestion.active import generation_row
 from ingestion.chunking import Chunker
 from ingestion.embedding.hashing import HashEmbedder
@@ -18,6 +20,7 @@ from ingestion.errors import BusyError, EmbeddingError, GenerationError
 from ingestion.generations import build, canary, promote, rebuild, retire, rollback
 from ingestion.lock import exclusive
 from ingestion.models import ChunkRow, EmbeddingRow
+from retrieval.lookup import get_evidence
 from tests.support.content import active, assert_consistent
 from tests.support.installation import TENANT, Installation, caller
 from tests.support.interrupted import MOMENTS, Died, quiet
@@ -434,7 +437,67 @@ def test_a_reply_of_a_canary_names_no_generation(told: Installation) -> None:
     assert f'"{made}"' not in reply.model_dump_json()
 
 
-# A query in between
+def test_what_any_generation_served_can_be_looked_up_while_it_is_kept(told: Installation) -> None:
+    made = ready(told)
+    ann, bob = caller(), caller("user:bob")
+    old = told.ask(ann).evidence[0]
+    canary(other(told), made, 1_000, by=BY)
+    new = told.ask(ann).evidence[0]
+    assert new.chunk_id != old.chunk_id
+    for _ in range(2):
+        for piece in (old, new):
+            looked = get_evidence(told.runtime, ann, piece.chunk_id, request_id="r")
+            assert looked.evidence.text == piece.text
+            with pytest.raises(NotFoundError):
+                get_evidence(told.runtime, bob, piece.chunk_id, request_id="r")
+        if active(told) == "g1":
+            promote(other(told), made, by=BY, force=True)
+    retire(other(told), "g1", by=BY)
+    with pytest.raises(NotFoundError):
+        get_evidence(told.runtime, ann, old.chunk_id, request_id="r")
+
+
+# Queries in between
+
+
+def test_no_query_fails_and_none_mixes_while_generations_are_built_and_switched(
+    told: Installation,
+) -> None:
+    made = ready(told)
+    question = "travel allowance abroad loan signatures"
+    whole = told.texts(caller(), question)
+    canary(other(told), made, 1_000, by=BY)
+    fine = told.texts(caller(), question)
+    canary(other(told), made, 0, by=BY)
+    seen: list[list[str]] = []
+    failures: list[Exception] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                seen.append(told.texts(caller(), question))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a failed query
+                failures.append(error)
+
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+    for asker in askers:
+        asker.start()
+    try:
+        for _ in range(3):
+            promote(other(told), made, by=BY, force=True)
+            assert told.texts(caller(), question) == fine
+            rollback(other(told), by=BY)
+            assert told.texts(caller(), question) == whole
+        build(told.runtime.ingest_context())
+        retire(other(told), made, by=BY)
+    finally:
+        stop.set()
+        for asker in askers:
+            asker.join()
+    assert failures == []
+    assert len(seen) > 3
+    assert all(texts in (whole, fine) for texts in seen), seen
 
 
 def test_a_switch_during_the_search_does_not_mix_two_generations(
