@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.deliveries import last_words
 from ingestion.documents import RawDocument, Removal, SourceFailure, SourceItem
-from ingestion.errors import IngestionError
+from ingestion.errors import IngestionError, ParseError
 from ingestion.held import held_among, taken
 from ingestion.plan import Upsert, chunk_id, document_id
 from ingestion.prepare import source_sha256
@@ -328,7 +328,7 @@ class _Parsing:
     def __call__(self) -> Outcome:
         try:
             prepared = self.prepared.result()
-        except IngestionError as error:
+        except ParseError as error:  # of all that may fail, this alone is the document's fault
             return self.case.failed(error, newer=not self.same)
         return self.case.written(self.sha, prepared, same=self.same)
 

@@ -73,6 +73,10 @@ class TellingSource:
         assert item.place is not None
         return item.place.encode()
 
+    def there(self) -> list[Told]:
+        """What there is, by all that was told."""
+        return [one for one in self.told if isinstance(one, Told)]
+
 
 @dataclass
 class StreamingSource(TellingSource):
@@ -82,11 +86,11 @@ class StreamingSource(TellingSource):
 
     def changes(self, cursor: str | None) -> Changes:
         self.asked.append(cursor)
-        happened = self.told[int(cursor or 0) :] if cursor else self._all()
+        happened = self.told[int(cursor) :] if cursor else self.there()
         entries = (one if isinstance(one, SourceFailure) else one.entry() for one in happened)
         return Changes(entries, str(len(self.told)), complete=cursor is None)
 
-    def _all(self) -> list[Told | SourceFailure]:
+    def there(self) -> list[Told]:
         """What there is after all that happened, each name once."""
         there: dict[str, Told] = {}
         words: dict[str, int] = {}

@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from ingestion import jobs
 from ingestion.generations import rebuild
+from ingestion.prepare import source_sha256
 from tests.support.clock import HOUR
 from tests.support.content import assert_consistent, content
 from tests.support.installation import Installation
@@ -162,7 +163,20 @@ class Sequences(RuleBasedStateMachine):
         self.lived.clock.advance(HOUR)
         report = self.lived.ingest(source)
         assert report.failures == []
+        assert self.held(source.name) == {
+            told.name: (source_sha256((told.text or "").encode()), told.acl)
+            for told in source.there()
+        }
         assert_consistent(self.lived, self.hosts["lived"].memory, wider_sources=self.died)
+
+    def held(self, source: str) -> dict[str, tuple[str, str]]:
+        """Hash and ACL of each document of a source, by its name."""
+        documents = content(self.lived, self.hosts["lived"].memory)["documents"]
+        return {
+            name: (values[5], values[4])
+            for (_, of, name), values in documents.items()
+            if of == source
+        }
 
     def teardown(self) -> None:
         try:
@@ -200,5 +214,5 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_any_sequence_ends_where_the_final_inputs_would(blank_catalogue: Blank) -> None:
     Sequences.blank = blank_catalogue
     run_state_machine_as_test(
-        Sequences, settings=settings(max_examples=25, stateful_step_count=20, deadline=None)
+        Sequences, settings=settings(max_examples=15, stateful_step_count=16, deadline=None)
     )
