@@ -45,6 +45,7 @@ def test_quoted_cells_may_hold_delimiters_quotes_and_line_breaks() -> None:
             "Region | 2023 | 2024\nRegion: North | 2023: 1 | 2024: 2",
         ),
         (",2023,2024\nNorth,1,2\n", "2023 | 2024\nNorth | 2023: 1 | 2024: 2"),
+        ("2023,2024\n2025,2026\n", "2023 | 2024\n2025 | 2026"),
         ("2024-01-02,b\n2024-01-03,c\n", "2024-01-02 | b\n2024-01-03 | c"),
     ],
 )

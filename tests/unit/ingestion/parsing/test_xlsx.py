@@ -228,7 +228,7 @@ def test_one_long_string_named_by_many_cells_is_refused_before_it_is_repeated() 
     content = shared("x" * 30_000)
     cells = b"".join(b'<c t="s"><v>0</v></c>' for _ in range(5_000))
     sheet = part(content, SHEET).replace(b"</row>", cells + b"</row>")
-    with pytest.raises(ParseError, match="^sheet: more than 1000000 characters") as caught:
+    with pytest.raises(ParseError, match=r"^sheet: more than 1000000 characters") as caught:
         read(repacked(content, **{SHEET: sheet}), max_chars=1_000_000)
     assert caught.value.code == ParseErrorCode.TOO_LARGE
 
