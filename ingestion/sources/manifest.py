@@ -133,6 +133,7 @@ class ManifestSource:
         otherwise = AclConfig(allow=config.allow, deny=config.deny)
         self._acls = RowAcls(name, named=config.acls, otherwise=otherwise)
         self._survey: _Survey | None = None
+        self._address = config.path.as_uri()
 
     def acls(self) -> Sequence[AclSpec]:
         """Return the ACLs that rows stand under; each is complete in itself.
@@ -201,11 +202,11 @@ class ManifestSource:
         where = f"{self._config.path.name}:{entry.number}"
         if entry.values is None:
             return SourceFailure(where, "row_invalid", entry.problem, conceals=True)
-        name = name_of(entry.values)
         try:
             row, spec = self._read(entry.values)
             uri = self._uri(row)
         except RowError as error:
+            name = name_of(entry.values)
             message = f"{where}: {error.message}"
             return SourceFailure(name or where, error.code, message, conceals=name is None)
         if row.external_id in survey.contested:
@@ -243,7 +244,7 @@ class ManifestSource:
 
     def _uri(self, row: Row) -> str:
         if row.uri is None:
-            return f"{self._config.path.as_uri()}#{quote(row.external_id, safe='')}"
+            return f"{self._address}#{quote(row.external_id, safe='')}"
         if row.is_link:
             return row.uri
         return (self._config.path.parent / _relative(row.uri)).as_uri()

@@ -47,7 +47,7 @@ class Row(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
-    external_id: str = Field(min_length=1, max_length=MAX_ID)
+    external_id: str
     text: str | None = None
     content_base64: str | None = None
     content: bytes | None = None
@@ -57,7 +57,7 @@ class Row(BaseModel):
     media_type: str | None = Field(default=None, max_length=128)
     modified_at: datetime | None = Field(default=None, strict=False)
     revision: str | None = Field(default=None, max_length=256)
-    formerly: str | None = Field(default=None, min_length=1, max_length=MAX_ID)
+    formerly: str | None = None
     sequence: int | None = Field(default=None, ge=0, lt=2**63)
 
     @field_validator("external_id", "formerly")
@@ -65,19 +65,14 @@ class Row(BaseModel):
     def _name(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if any(unicodedata.category(char) in {"Cc", "Cs"} for char in value):
-            raise ValueError("must not have control characters; leave them out")
-        if value.endswith("/"):
-            # A name like this stands for a folder, and for everything in it.
-            raise ValueError("must not end with a slash; leave it out")
-        return unicodedata.normalize("NFC", value)
+        return checked_id(value)
 
     @field_validator("uri")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        if any(unicodedata.category(char) in {"Cc", "Cs"} for char in value):
+        if _has_controls(value):
             raise ValueError("must not have control characters; percent-encode them")
         url = _URL.match(value)
         if url and url["scheme"].lower() in _RUNS:
@@ -136,12 +131,34 @@ def read_row(values: Mapping[str, Any]) -> Row:
         raise RowError(f"{field[:80]}: {_what(first['type'], first['msg'])}") from None
 
 
+def checked_id(value: object) -> str:
+    """Return the name of a document in NFC.
+
+    Raises:
+        ValueError: it cannot be one; says why.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID:
+        raise ValueError(f"must be text of 1 to {MAX_ID} characters")
+    if _has_controls(value):
+        raise ValueError("must not have control characters; leave them out")
+    if value.endswith("/"):
+        # A name like this stands for a folder, and for everything in it.
+        raise ValueError("must not end with a slash; leave it out")
+    return unicodedata.normalize("NFC", value)
+
+
 def name_of(values: Mapping[str, Any]) -> str | None:
     """The name a broken row can be reported under, if it has one that holds."""
     try:
-        return Row.model_validate({"external_id": values.get("external_id")}).external_id
-    except ValidationError:
+        return checked_id(values.get("external_id"))
+    except ValueError:
         return None
+
+
+def _has_controls(text: str) -> bool:
+    if text.isprintable():
+        return False
+    return any(unicodedata.category(char) in {"Cc", "Cs"} for char in text)
 
 
 def _what(code: str, message: str) -> str:

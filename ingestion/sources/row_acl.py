@@ -13,7 +13,7 @@ make as many ACLs as there are different permissions. What is not understood is 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -27,6 +27,7 @@ from ingestion.sources.acl_file import parse_principal
 from ingestion.sources.kind import KindConfig, PrincipalText
 
 _EFFECTS: Final[tuple[AclEffect, ...]] = ("allow", "deny")
+_KNOWN: Final = 10_000
 _SHAPE: Final = (
     'must be the name of an ACL in the configuration, {"allow": […], "deny": […]}, or a list of '
     '{"allow": "group:staff"} and {"deny": …}'
@@ -85,6 +86,7 @@ class RowAcls:
         self, source: str, *, named: Mapping[str, AclConfig], otherwise: AclConfig
     ) -> None:
         self._prefix = f"rows:{source}"
+        self._known: dict[str, AclSpec] = {}
         self._named = {
             name: AclSpec(f"{self._prefix}:{name}", None, True, acl.entries())
             for name, acl in named.items()
@@ -110,11 +112,24 @@ class RowAcls:
         if isinstance(value, str):
             value = value.strip()
             if value[:1] in {"[", "{"}:
-                value = _parsed(value)
-            elif value:
+                return self._stated(value, _parsed)
+            if value:
                 return self._called(value)
         if value is None or value in ("", [], {}):
             return self._default()
+        # A value is written the same only if it says the same; most rows repeat what others say.
+        return self._stated(repr(value), lambda _: value)
+
+    def _stated(self, written: str, parse: Callable[[str], object]) -> AclSpec:
+        """The ACL of what a row states, which is read once however many rows write it so."""
+        known = self._known.get(written)
+        if known is None:
+            known = self._anonymous(parse(written))
+            if len(self._known) < _KNOWN:
+                self._known[written] = known
+        return known
+
+    def _anonymous(self, value: object) -> AclSpec:
         found = sorted(set(_entries(value)), key=_canonical)
         if not found:
             return self._default()
