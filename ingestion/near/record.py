@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from acl.orm import Database
     from ingestion.near.words import Words
 
-BATCH: Final = 20_000
+BATCH: Final = 50_000
 """Texts compared with all others in one pass; decides how much memory a settling takes."""
 
 WRITE: Final = 2_000
@@ -197,7 +197,7 @@ def _settle(
         Signed(sha, signature, sha in crowded)
         for (sha, _), signature in zip(batch, signed, strict=True)
     ]
-    _write(context, tenant, rows_, pairs)
+    _write(context, tenant, generation, rows_, pairs)
     report.compared += len(batch)
     report.pairs += len(pairs)
     report.conflicts += sum(bool(pair.differences) for pair in pairs)
@@ -209,14 +209,30 @@ def _texts(found: dict[str, str]) -> dict[str, Text]:
 
 
 def _write(
-    context: SettleContext, tenant: str, signed: list[Signed], pairs: list[NearPair]
+    context: SettleContext,
+    tenant: str,
+    generation: str,
+    signed: list[Signed],
+    pairs: list[NearPair],
 ) -> None:
-    """In slices: a pair is written with the later of its new texts, when the earlier is settled."""
+    """In slices: a pair is written with the later of its new texts, when the earlier is settled.
+
+    Under the writer lock it is asked once more which texts are live: what was deleted, or erased,
+    since it was read must leave no trace.
+    """
     place = {text.sha: number // WRITE for number, text in enumerate(signed)}
     slices: dict[int, list[NearPair]] = {}
     for pair in pairs:
         last = max(place.get(pair.first, 0), place.get(pair.second, 0))
         slices.setdefault(last, []).append(pair)
     for number, first in enumerate(range(0, len(signed), WRITE)):
+        some, theirs = signed[first : first + WRITE], slices.get(number, [])
+        shas = {text.sha for text in some}.union(*((pair.first, pair.second) for pair in theirs))
         with exclusive(context.lock_path), context.database.write(tenant) as session:
-            stored.store(session, tenant, signed[first : first + WRITE], slices.get(number, []))
+            live = stored.live(session, tenant, generation, sorted(shas))
+            stored.store(
+                session,
+                tenant,
+                [text for text in some if text.sha in live],
+                [pair for pair in theirs if {pair.first, pair.second} <= live],
+            )

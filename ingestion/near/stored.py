@@ -100,24 +100,39 @@ def texts(session: Session, tenant: str, generation: str, shas: Sequence[str]) -
     return found
 
 
+def live(session: Session, tenant: str, generation: str, shas: Sequence[str]) -> set[str]:
+    """Those of the hashes whose text is live."""
+    found: set[str] = set()
+    for some in batches(shas):
+        found.update(
+            session.scalars(
+                select(ChunkRow.embedded_sha)
+                .where(*_live(tenant, generation), ChunkRow.embedded_sha.in_(some))
+                .distinct()
+            )
+        )
+    return found
+
+
 def store(
     session: Session, tenant: str, signed: Sequence[Signed], pairs: Sequence[NearPair]
 ) -> None:
     """Keep signatures of new texts, and their pairs."""
     for some in batches([text.sha for text in signed]):
         _unsign(session, tenant, some)
-    session.execute(
-        insert(SignatureRow),
-        [
-            {
-                "tenant": tenant,
-                "sha": text.sha,
-                "signature": text.signature,
-                "crowded": text.crowded,
-            }
-            for text in signed
-        ],
-    )
+    if signed:
+        session.execute(
+            insert(SignatureRow),
+            [
+                {
+                    "tenant": tenant,
+                    "sha": text.sha,
+                    "signature": text.signature,
+                    "crowded": text.crowded,
+                }
+                for text in signed
+            ],
+        )
     if pairs:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         # A text that is compared anew finds pairs that it has.

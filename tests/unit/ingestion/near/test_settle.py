@@ -215,6 +215,24 @@ def test_what_comes_in_meanwhile_is_taken_along(
     assert set(shelf.pairs()) == {frozenset({BASE, SIXTY})}
 
 
+def test_what_goes_meanwhile_leaves_no_trace(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf.hold(BASE, OTHER)
+    shelf.settle()
+    shelf.hold(BASE, OTHER, SIXTY, SHOUTED)
+    signatures = stored.signatures
+
+    def reading(*arguments: Any) -> Any:
+        yield from signatures(*arguments)
+        shelf.hold(OTHER, SHOUTED)
+
+    monkeypatch.setattr(stored, "signatures", reading)
+    shelf.settle()
+    assert shelf.pairs() == {}
+    assert set(shelf.signed()) == {sha(BASE), sha(OTHER), sha(SHOUTED)}
+    shelf.settle()
+    assert set(shelf.signed()) == {sha(OTHER), sha(SHOUTED)}
+
+
 @pytest.mark.usefixtures("_small")
 def test_small_batches_find_the_pairs_of_large_ones(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
