@@ -151,7 +151,7 @@ def _names(content: bytes) -> frozenset[str]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return frozenset(archive.namelist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except Exception:  # noqa: BLE001 - hostile directories raise whatever zipfile stumbles over
         return frozenset(part for part, _ in _MAIN_PARTS if part.encode() in content)
 
 
