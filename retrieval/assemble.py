@@ -58,6 +58,8 @@ def date(
         reasons.append(ReasonCode.STALE_EVIDENCE)
         if state is FreshnessState.FRESH:
             state = FreshnessState.STALE
+    if place.pending_since is not None:
+        reasons.append(ReasonCode.PENDING_UPDATE)
     freshness = shapes.Freshness(
         state=state.value,
         checked_at=place.checked_at,

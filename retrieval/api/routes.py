@@ -17,6 +17,7 @@ from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
 from retrieval.runtime import Runtime
+from retrieval.source_gauges import source_gauges
 
 SURFACE: Final = "http"
 MAX_ID_CHARS: Final = 128
@@ -61,9 +62,9 @@ def sources(caller: Retriever, runtime: RuntimeOf, request: Request) -> SourcesR
 
 
 @operations.get("/metrics", dependencies=guarded(ApiScope.OPS), operation_id="metrics")
-async def metrics(request: Request) -> Response:
+def metrics(request: Request, runtime: RuntimeOf) -> Response:
     """Prometheus metrics. Counts span tenants, so a key with the scope ``ops`` is asked for."""
     return Response(
-        request.app.state.metrics.exposition(),
+        request.app.state.metrics.exposition() + source_gauges(runtime),
         media_type="text/plain; version=0.0.4; charset=utf-8",
     )

@@ -16,7 +16,7 @@ from retrieval.cli.output import console, counted, hint, printable, show_json, t
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ingestion.freshness import FreshnessState
+    from ingestion.freshness import Condition, SourceFreshness
     from retrieval.runtime import Runtime
 
 
@@ -31,40 +31,57 @@ def status(
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
-            help="Exit with 4 if a source is in this state: stale, failing or unknown. Repeat.",
+            help="Exit with 4 if a source is stale, failing, unknown or acl_stale (closed, because "
+            "its permissions are too old). Repeat, or separate by commas.",
             metavar="STATE",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Show tenants, sources and how fresh they are, and the index behind them."""
-    unwanted = {_state(name) for name in fail_on or ()}
+    unwanted = [_condition(name) for given in fail_on or () for name in given.split(",")]
     with opened(context) as runtime:
         if tenant is not None:
             require_tenant(runtime, tenant)
-        found = _gather(runtime, [tenant] if tenant else tenants(runtime))
+        fresh = _freshness(runtime, [tenant] if tenant else tenants(runtime))
+        found = _gather(runtime, fresh)
         if as_json:
             show_json(found)
         else:
             _print(console(), found)
-    states = {source["state"] for entry in found["tenants"] for source in entry["sources"]}
-    raise typer.Exit(Exit.STALE if states & unwanted else Exit.OK)
+    met = any(
+        source.is_in(condition)
+        for sources in fresh.values()
+        for source in sources
+        for condition in unwanted
+    )
+    raise typer.Exit(Exit.STALE if met else Exit.OK)
 
 
-def _state(name: str) -> FreshnessState:
-    from ingestion.freshness import FreshnessState as State
+def _condition(name: str) -> Condition:
+    from ingestion.freshness import Condition as Conditions
 
-    allowed = [state.value for state in State if state is not State.FRESH]
+    allowed = [condition.value for condition in Conditions]
     if name not in allowed:
         raise typer.BadParameter(f"--fail-on {name!r}: choose {', '.join(allowed)}")
-    return State(name)
+    return Conditions(name)
 
 
-def _gather(runtime: Runtime, names: list[str]) -> dict[str, Any]:
+def _freshness(runtime: Runtime, names: list[str]) -> dict[str, list[SourceFreshness]]:
+    from ingestion.freshness import source_freshness
+
+    found = {}
+    for name in names:
+        with runtime.database.read(name) as session:
+            found[name] = source_freshness(session, name, runtime.clock())
+    return found
+
+
+def _gather(runtime: Runtime, fresh: dict[str, list[SourceFreshness]]) -> dict[str, Any]:
     from sqlalchemy import func, select
 
     from acl.models import AclRow, PrincipalRow
-    from ingestion.freshness import source_freshness
+    from retrieval.source_gauges import label_of
 
     generation = runtime.generation()
     found: dict[str, Any] = {
@@ -72,18 +89,20 @@ def _gather(runtime: Runtime, names: list[str]) -> dict[str, Any]:
         "generation": generation and {"id": generation.id, "embedder": generation.embedder},
         "tenants": [],
     }
-    for name in names:
+    for name, sources in fresh.items():
         with runtime.database.read(name) as session:
             chunks = session.scalar(select(func.sum(AclRow.live_chunks))) or 0
             known = session.scalar(select(func.count()).select_from(PrincipalRow)) or 0
-            sources = source_freshness(session, name, runtime.clock())
         found["tenants"].append(
             {
                 "tenant": name,
                 "principals": known,
                 "documents": sum(source.documents for source in sources),
                 "chunks": int(chunks),
-                "sources": [asdict(source) for source in sources],
+                "sources": [
+                    {**asdict(source), "metrics_label": label_of(runtime, name, source.name)}
+                    for source in sources
+                ],
             }
         )
     return found
@@ -104,7 +123,7 @@ def _print(screen: Console, found: dict[str, Any]) -> None:
         )
         screen.print(
             table(
-                ["source", "state", "confirmed", "may be", "documents", "last error"],
+                ["source", "state", "confirmed", "may be", "documents", "behind", "last error"],
                 [
                     (
                         source["name"],
@@ -114,12 +133,21 @@ def _print(screen: Console, found: dict[str, Any]) -> None:
                         else None,
                         spoken(source["max_age_seconds"]),
                         source["documents"],
-                        source["last_error"],
+                        source["backlog"] + source["pending"] or None,
+                        _trouble(source),
                     )
                     for source in entry["sources"]
                 ],
-                right="may be,documents",
+                right="may be,documents,behind",
             )
         )
     if not found["tenants"]:
         hint("there is no tenant yet: clearance ingest FOLDER --tenant NAME --allow group:NAME")
+
+
+def _trouble(source: dict[str, Any]) -> str | None:
+    permissions = source["permissions"]
+    if permissions is not None and permissions["closes_in_seconds"] <= 0:
+        return "closed: its permissions are too old"
+    error: str | None = source["last_error"]
+    return error
