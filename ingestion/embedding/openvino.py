@@ -26,7 +26,7 @@ from ingestion.embedding.port import Matrix, TextProgress, Vector
 from ingestion.embedding.reference import Reference
 from ingestion.errors import EmbeddingError
 
-ROWS: Final = 16
+ROWS: Final = 8
 """Rows of every batch, whatever it holds: the shape must not tell how many texts there are."""
 
 BUCKET: Final = 32
