@@ -44,7 +44,7 @@ def active_generation(context: IngestContext) -> str:
     if row is None:
         with exclusive(context.lock_path):
             row = current_generation(context.database) or create(
-                context, "g1", GenerationState.ACTIVE, context.chunker()
+                context, next_id(context), GenerationState.ACTIVE, context.chunker()
             )
     context.embedder_of(row)
     if _live_chunks(context.database):

@@ -519,3 +519,13 @@ def test_a_switch_during_the_search_does_not_mix_two_generations(
     assert not switches
     assert texts != before
     assert all(len(text.split()) <= 4 for text in texts)
+
+
+def test_a_build_before_anything_was_ingested_does_not_stand_in_the_way(
+    world: Installation, host: InterruptedHost
+) -> None:
+    assert build(world.runtime.ingest_context()) == "g1"
+    world.ingest(ListedSource("wiki", SPECS, RULES))
+    assert (active(world), state(world, "g1")) == ("g2", "ready")
+    for generation in ("g1", "g2"):
+        assert_consistent(world, host.memory, generation=generation)

@@ -1,13 +1,15 @@
 """However an installation got where it is, it holds what one fresh run would have put there.
 
 Histories are drawn: documents of two sources are written, edited, moved between ACLs, removed and
-brought back; runs happen at any time, die at any write, and rebuilds come between. Texts repeat
-within documents, across documents, sources and ACLs, so that chunks are shared and released.
+brought back; runs happen at any time, die at any write, and generations are built, promoted and
+rolled back between. Texts repeat within documents, across documents, sources and ACLs, so that
+chunks are shared and released.
 """
 
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,7 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingestion import jobs
-from ingestion.generations import rebuild
+from ingestion.active import kept_generations
+from ingestion.errors import GenerationError
+from ingestion.generations import build, promote, rebuild, rollback
+from ingestion.models import GenerationState
 from tests.support.clock import HOUR
 from tests.support.content import assert_consistent, content
 from tests.support.installation import Installation
@@ -59,6 +64,9 @@ steps = st.one_of(
     st.tuples(st.just("run"), st.sampled_from(SOURCES)),
     st.tuples(st.just("dying run"), deaths),
     st.tuples(st.just("rebuild"), st.none()),
+    st.tuples(st.just("build"), st.none()),
+    st.tuples(st.just("promote"), st.none()),
+    st.tuples(st.just("rollback"), st.none()),
 )
 
 
@@ -98,9 +106,8 @@ class History:
                     self.died = True
                 finally:
                     self.host.on_write = lambda _: None
-            case "rebuild", None:
-                rebuild(self.installation.runtime.ingest_context())
-                self.check()
+            case str(change), None:
+                self.switch(change)
             case _:
                 raise AssertionError(step)
 
@@ -110,11 +117,37 @@ class History:
         assert report.failures == []
         self.check()
 
+    def switch(self, change: str) -> None:
+        context = self.installation.runtime.ingest_context()
+        match change:
+            case "rebuild":
+                rebuild(context)
+            case "build":
+                build(context)
+            case "promote":
+                for ident in self.ready()[-1:]:
+                    promote(context, ident, by="t", force=True)
+            case "rollback":
+                with suppress(GenerationError):  # there may be nothing to go back to
+                    rollback(context, by="t")
+        self.check()
+
+    def ready(self) -> list[str]:
+        rows = kept_generations(self.installation.runtime.database)
+        return [row.id for row in rows if row.state == GenerationState.READY]
+
     def check(self) -> None:
-        assert_consistent(self.installation, self.host.memory, wider_sources=self.died)
+        rows = kept_generations(self.installation.runtime.database)
+        for row in rows if any(row.state == GenerationState.ACTIVE for row in rows) else ():
+            assert_consistent(
+                self.installation,
+                self.host.memory,
+                generation=row.id,
+                wider_sources=self.died,
+            )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(history=st.lists(steps, max_size=12))
 def test_any_history_ends_where_one_fresh_run_would(
     blank_catalogue: Blank, history: list[Step]
