@@ -9,7 +9,7 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError
 
 from ingestion.errors import CatalogError
 
@@ -32,7 +32,7 @@ def translated() -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
+    except OperationalError as error:
         raise _catalog_error(error) from error
     except OSError as error:
         if error.errno not in _FULL:
@@ -40,7 +40,7 @@ def translated() -> Iterator[None]:
         raise _full() from error
 
 
-def _catalog_error(error: DBAPIError) -> CatalogError:
+def _catalog_error(error: OperationalError) -> CatalogError:
     said = str(error.orig).lower()
     if any(words in said for words in _FULL_WORDS):
         return _full()
