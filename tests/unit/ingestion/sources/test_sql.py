@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ingestion.documents import Removal, SourceFailure, SourceItem
@@ -14,6 +15,7 @@ from ingestion.errors import SourceError
 from ingestion.sources.base import TellsChanges
 from ingestion.sources.contract import check_source
 from ingestion.sources.registry import open_source, settled_config
+from ingestion.sources.sql_query import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -241,3 +243,13 @@ def test_a_configuration_is_refused_by_field(config: dict[str, Any], words: str)
     with pytest.raises(SourceError) as caught:
         settled_config("sql", given)
     assert words in str(caught.value)
+
+
+def test_a_session_only_reads_whatever_it_is_asked(
+    wiki: Wiki, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIKI_URL", url)
+    query = Query("WIKI_URL", QUERY, key="id", modified=None)
+    wiki.put(1, "one", "everyone")
+    with query._engine.connect() as connection, pytest.raises(DBAPIError):
+        connection.execute(text("DELETE FROM page"))
