@@ -71,14 +71,14 @@ def _read(
     Raises:
         NotFoundError: as of :func:`get_evidence`.
     """
-    scope = before.scope
-    if not well_formed(chunk_id):
+    scope, generation = before.scope, before.generation
+    if generation is None or scope.empty or not well_formed(chunk_id):
         raise NotFoundError(_ABSENT)
     with runtime.database.read(scope.tenant) as session:
-        found = locate(session, scope, [chunk_id]).get(chunk_id)
-        if found is None or not recheck(scope, found[1]):
+        located = locate(session, scope, [chunk_id])
+        generation, chunk = located.get(chunk_id, (generation, None))
+        if chunk is None or not recheck(scope, chunk):
             raise NotFoundError(_ABSENT)
-        generation, chunk = found
         names = sorted({place.source for place in chunk.places})
         sources = source_states(session, scope.tenant, names)
         now = runtime.clock()
