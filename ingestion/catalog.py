@@ -364,3 +364,20 @@ def visible_documents(session: Session, scope: AccessScope) -> dict[str, int]:
         .group_by(DocumentRow.source)
     )
     return {source: count for source, count in rows}  # noqa: C416 - rows are not tuples of two
+
+
+def pending_documents(session: Session, scope: AccessScope) -> dict[str, int]:
+    """Of how many documents of each source the caller sees an outdated version; others are absent.
+
+    Outdated means that the source is known to hold a newer one.
+    """
+    rows = session.execute(
+        select(DocumentRow.source, func.count())
+        .where(
+            DocumentRow.deleted_at.is_(None),
+            DocumentRow.pending_since.is_not(None),
+            visible(scope, DocumentRow.tenant, DocumentRow.acl_id, DocumentRow.source),
+        )
+        .group_by(DocumentRow.source)
+    )
+    return {source: count for source, count in rows}  # noqa: C416 - rows are not tuples of two

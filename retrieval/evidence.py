@@ -174,6 +174,7 @@ class SourceStatus(Model):
     age_seconds: int | None
     max_age_seconds: int | None
     documents: int = Field(description="How many documents of it the caller can see.")
+    pending: int = Field(description="Of how many of these a newer version is known.")
 
 
 class SourcesResponse(Model):

@@ -12,6 +12,7 @@ from acl.errors import NotFoundError
 from ingestion.catalog import (
     beside,
     locate,
+    pending_documents,
     source_states,
     visible_documents,
 )
@@ -108,6 +109,7 @@ def list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> Source
         now = runtime.clock()
         scope = runtime.resolver.resolve(session, caller, now=now).scope
         counts = {} if scope.empty else visible_documents(session, scope)
+        behind = {} if scope.empty else pending_documents(session, scope)
         states = source_states(session, caller.tenant, sorted(counts))
     return SourcesResponse(
         request_id=request_id,
@@ -120,6 +122,7 @@ def list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> Source
                 age_seconds=source_age(state, now),
                 max_age_seconds=state.max_age_seconds,
                 documents=counts[name],
+                pending=behind.get(name, 0),
             )
             for name, state in sorted(states.items())
         ],

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from ingestion.models import DocumentRow
 from ingestion.plan import document_id
+from retrieval.lookup import list_sources
 from retrieval.status import Action, ReasonCode, Status
 from tests.support.clock import NOON
 from tests.support.installation import TENANT, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
 
 if TYPE_CHECKING:
+    from acl.caller import Caller
     from tests.support.installation import Installation
 
 ANN, BOB = caller("user:ann"), caller("user:bob")
@@ -31,6 +33,12 @@ def settle(world: Installation, *pending: str) -> None:
             row.pending_since = NOON if name in pending else None
 
 
+def pending(world: Installation, who: Caller) -> int:
+    """Of how many documents this caller is told that a newer version is known."""
+    (source,) = list_sources(world.runtime, who, request_id="r").sources
+    return source.pending
+
+
 def test_pending_documents_degrade_the_answers_in_which_they_are_and_no_others(
     world: Installation,
 ) -> None:
@@ -46,7 +54,9 @@ def test_pending_documents_degrade_the_answers_in_which_they_are_and_no_others(
     (cited,) = [piece for piece in told.evidence if "155" in piece.text]
     assert reason.code is ReasonCode.PENDING_UPDATE
     assert (reason.evidence, reason.source) == ([cited.id], "wiki")
+    assert [pending(world, who) for who in (ANN, BOB)] == [0, 1]
     settle(world, "open.txt")
+    assert [pending(world, who) for who in (ANN, BOB)] == [1, 1]
     assert [reason.code for reason in world.ask(ANN).reasons] == [ReasonCode.PENDING_UPDATE]
     settle(world)
     assert world.ask(ANN).model_dump_json() == before
