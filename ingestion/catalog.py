@@ -371,13 +371,10 @@ def pending_documents(session: Session, scope: AccessScope) -> dict[str, int]:
 
     Outdated means that the source is known to hold a newer one.
     """
+    shown = visible(scope, DocumentRow.tenant, DocumentRow.acl_id, DocumentRow.source)
     rows = session.execute(
         select(DocumentRow.source, func.count())
-        .where(
-            DocumentRow.deleted_at.is_(None),
-            DocumentRow.pending_since.is_not(None),
-            visible(scope, DocumentRow.tenant, DocumentRow.acl_id, DocumentRow.source),
-        )
+        .where(DocumentRow.deleted_at.is_(None), DocumentRow.pending_since.is_not(None), shown)
         .group_by(DocumentRow.source)
     )
     return {source: count for source, count in rows}  # noqa: C416 - rows are not tuples of two
