@@ -116,6 +116,7 @@ class RunReport:
     stay until the run is repeated with confirmation. ``backlog`` counts listed documents that a
     run which was cut short did not come to. ``plan`` is what a dry run would do, without what it
     would leave alone; ``near`` are the counts of near-duplicates, where they were settled.
+    ``not_optimised`` says why the index was left as it was: slower to search, and nothing amiss.
     """
 
     run_id: str
@@ -147,6 +148,7 @@ class RunReport:
     plan: list[PlannedChange] = field(default_factory=list)
     plan_omitted: int = 0
     near: dict[str, object] | None = None
+    not_optimised: str | None = None
 
     @property
     def failed(self) -> int:

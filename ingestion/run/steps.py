@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from acl.digest import keyed_id
 from ingestion.acl_stamp import drop_unused_acls, store_acls
 from ingestion.documents import SourceFailure
-from ingestion.errors import ParseErrorCode
+from ingestion.errors import IndexUnavailableError, ParseErrorCode
 from ingestion.generations import active_generation
 from ingestion.held import live_count
 from ingestion.lock import exclusive
@@ -294,6 +294,10 @@ class Run:
         if changed:
             index = context.index(active_generation(context))
             if changed >= OPTIMISE_AFTER:
-                index.optimise()
+                try:
+                    index.optimise()
+                except IndexUnavailableError as error:
+                    # Too little room for a copy, or its process was killed: all is stored already.
+                    report.not_optimised = error.message
             index.flush()
             report.near = dict(settle(context, report.tenant).to_dict())

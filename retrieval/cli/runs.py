@@ -123,6 +123,10 @@ def print_report(screen: Console, report: RunReport) -> None:
             right="count",
         )
     )
+    if report.not_optimised is not None:
+        screen.print(
+            f"the index was not optimised: {one_line(report.not_optimised)}", style="yellow"
+        )
     if report.chunks_added or report.chunks_removed:
         screen.print(
             f"chunks: {report.chunks_added:,} added, {report.chunks_removed:,} removed, "

@@ -120,6 +120,7 @@ class _InterruptedIndex:
         return self._inner.has(ids)
 
     def optimise(self) -> None:
+        self._host.on_write("before optimise")
         self._inner.optimise()
 
     def flush(self) -> None:

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import event, select
 
 from ingestion import jobs
-from ingestion.errors import CatalogError, EmbeddingError
+from ingestion.errors import CatalogError, EmbeddingError, IndexUnavailableError
 from ingestion.freshness import FreshnessState, source_freshness
 from ingestion.jobs import SourceConfig, ingest
 from ingestion.models import DocumentRow, RunRow
 from ingestion.report import Progress, RunStatus
-from ingestion.run import pipeline, record
+from ingestion.run import pipeline, record, steps
 from tests.support.clock import HOUR
 from tests.support.content import assert_consistent, content
 from tests.support.installation import TENANT, Installation, caller
@@ -112,6 +112,20 @@ def test_a_run_that_died_is_said_to_have_been_interrupted(
     died = run_row(world, "first")
     assert (died.status, died.finished_at) == (RunStatus.FAILED, world.clock())
     assert json.loads(died.report)["error"] == record.INTERRUPTED
+
+
+def test_an_index_that_cannot_be_optimised_is_no_failed_run(
+    world: Installation, host: InterruptedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(moment: str) -> None:
+        if moment == "before optimise":
+            raise IndexUnavailableError("no room for a copy; free some")
+
+    monkeypatch.setattr(steps, "OPTIMISE_AFTER", 1)
+    host.on_write = no_room
+    report = world.ingest(listed())
+    assert (report.status, report.not_optimised) == (RunStatus.OK, "no room for a copy; free some")
+    assert world.texts(caller())
 
 
 @pytest.mark.usefixtures("one_by_one")
