@@ -28,9 +28,10 @@ from ingestion.generations import active_generation
 from ingestion.lock import exclusive
 from ingestion.models import DocumentRow, SourceRow
 from ingestion.plan import Upsert, chunk_id, document_id
-from ingestion.prepare import Prepared, prepare, source_sha256
+from ingestion.prepare import Prepared, source_sha256
 from ingestion.push_acls import not_usable, usable
 from ingestion.records import DeliveryRow
+from ingestion.run.reading import Reader
 from ingestion.writer import Batch, write
 
 if TYPE_CHECKING:
@@ -125,13 +126,16 @@ def deliver(
         EmbeddingError, IndexUnavailableError, CatalogError, BusyError: no fault of a delivery;
             none is acknowledged.
     """
-    readied = [ready(context, source, delivery) for delivery in deliveries]
-    good = [one for one in readied if isinstance(one, Ready)]
-    done = iter(carry_out(context, source, good))
+    with Reader(context) as reader:
+        readied = [ready(context, source, delivery, reader) for delivery in deliveries]
+        good = [one for one in readied if isinstance(one, Ready)]
+        done = iter(carry_out(context, source, good, reader))
     return [next(done) if isinstance(one, Ready) else one for one in readied]
 
 
-def ready(context: IngestContext, source: PushSource, delivery: Delivery) -> Ready | IngestionError:
+def ready(
+    context: IngestContext, source: PushSource, delivery: Delivery, reader: Reader
+) -> Ready | IngestionError:
     """Parse a delivery unless the document has that content already. Takes no lock."""
     ident = document_id(context.secret, source.tenant, source.name, delivery.external_id)
     if isinstance(delivery, Delete):
@@ -143,7 +147,7 @@ def ready(context: IngestContext, source: PushSource, delivery: Delivery) -> Rea
     if held is not None and acl_id is not None and held.is_as(delivery, sha, acl_id):
         return Ready(delivery, ident, sha, None)
     try:
-        return Ready(delivery, ident, sha, _prepared(context, delivery))
+        return Ready(delivery, ident, sha, _prepared(delivery, reader))
     except IngestionError as error:
         return error
 
@@ -156,18 +160,19 @@ def _likely_acl(
     return keyed_id(context.secret, "acl", source.tenant, acl.name)
 
 
-def _prepared(context: IngestContext, delivery: Put) -> Prepared:
-    raw = RawDocument(delivery.item, delivery.content)
-    return prepare(raw, context.chunker(), context.limits)
+def _prepared(delivery: Put, reader: Reader) -> Prepared:
+    return reader.read(RawDocument(delivery.item, delivery.content)).result()
 
 
-def carry_out(context: IngestContext, source: PushSource, readied: Sequence[Ready]) -> list[Result]:
+def carry_out(
+    context: IngestContext, source: PushSource, readied: Sequence[Ready], reader: Reader
+) -> list[Result]:
     """Compare, write and acknowledge what is ready; in rounds that name no document twice."""
     results: list[Result] = []
     active_generation(context)  # made or refused now, before anything is noted
     with exclusive(source.lock(context)):
         for together in _rounds(readied):
-            results += _round(context, source, together)
+            results += _round(context, source, together, reader)
     return results
 
 
@@ -182,14 +187,16 @@ def _rounds(readied: Sequence[Ready]) -> Iterator[list[Ready]]:
         yield list(together.values())
 
 
-def _round(context: IngestContext, source: PushSource, together: list[Ready]) -> list[Result]:
+def _round(
+    context: IngestContext, source: PushSource, together: list[Ready], reader: Reader
+) -> list[Result]:
     tenant = source.tenant
     with exclusive(context.lock_path), context.database.write(tenant) as session:
         decided = _decide(context, session, source, together)
     upserts: list[Upsert] = []
     for at, (one, delivery, acl_id) in decided.upserts.items():
         try:
-            upserts.append(_upsert(context, source, one, delivery, acl_id))
+            upserts.append(_upsert(context, source, one, delivery, acl_id, reader=reader))
         except IngestionError as error:
             decided.results[at] = error
     try:
@@ -307,11 +314,17 @@ def _note_word(
 
 
 def _upsert(
-    context: IngestContext, source: PushSource, one: Ready, delivery: Put, acl_id: str
+    context: IngestContext,
+    source: PushSource,
+    one: Ready,
+    delivery: Put,
+    acl_id: str,
+    *,
+    reader: Reader,
 ) -> Upsert:
     secret = context.secret
     # Rare: the document had this content when it was looked at, and has another by now.
-    prepared = one.prepared or _prepared(context, delivery)
+    prepared = one.prepared or _prepared(delivery, reader)
     chunks = tuple(
         chunk_id(secret, source.tenant, acl_id, chunk.embedded_sha) for chunk in prepared.chunks
     )

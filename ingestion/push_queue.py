@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingestion.errors import IngestionError
 from ingestion.push import Ready, Result, carry_out, ready
+from ingestion.run.reading import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,10 +42,11 @@ class _Waiting:
 
 
 class PushQueue:
-    """Deliveries on their way, in the order in which they came. Thread-safe."""
+    """Deliveries on their way, in the order in which they came. Thread-safe; close it."""
 
     def __init__(self, context: IngestContext) -> None:
         self._context = context
+        self._reader = Reader(context)
         self._waiting: deque[_Waiting] = deque()
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -58,7 +60,7 @@ class PushQueue:
         """
         results: list[Result | Future[Result]] = []
         for delivery in deliveries:
-            one = ready(self._context, source, delivery)
+            one = ready(self._context, source, delivery, self._reader)
             if isinstance(one, IngestionError):
                 results.append(one)
                 continue
@@ -68,6 +70,10 @@ class PushQueue:
             results.append(entry.done)
         self._await([result for result in results if isinstance(result, Future)])
         return [r.result() if isinstance(r, Future) else r for r in results]
+
+    def close(self) -> None:
+        """Let go of the processes that parse. Nothing may be pushed any more."""
+        self._reader.close()
 
     def _await(self, mine: Sequence[Future[Result]]) -> None:
         """Wait until all of ``mine`` are done, writing whenever it is this caller's turn."""
@@ -96,7 +102,9 @@ class PushQueue:
     def _write(self, batch: list[_Waiting]) -> None:
         """Carry a batch out and tell everybody in it; nobody is forgotten, whatever happens."""
         try:
-            results = carry_out(self._context, batch[0].source, [entry.ready for entry in batch])
+            results = carry_out(
+                self._context, batch[0].source, [entry.ready for entry in batch], self._reader
+            )
         except IngestionError as error:
             # No fault of a delivery: trying each alone would only make all wait longer.
             _refuse(batch, error)

@@ -94,6 +94,13 @@ class PushDesk:
             for result in self._shared().push(source, deliveries)
         ]
 
+    def close(self) -> None:
+        """Let go of the processes that parse."""
+        with self._lock:
+            if self._queue is not None:
+                self._queue.close()
+                self._queue = None
+
     def _shared(self) -> PushQueue:
         with self._lock:
             if self._queue is None:

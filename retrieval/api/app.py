@@ -87,6 +87,7 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
             with suppress(asyncio.CancelledError):
                 await task  # the thread within is not abandoned: it still uses the runtime
         await anyio.to_thread.run_sync(carrying_out.close)
+        await anyio.to_thread.run_sync(app.state.pushes.close)
 
     app = FastAPI(
         title="Clearance",

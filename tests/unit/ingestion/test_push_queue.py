@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
+from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +19,7 @@ from tests.support.installation import Installation, caller
 from tests.support.pushing import feed, putting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ingestion.push_source import PushSource
     from tests.support.embedding import CountingEmbedder
@@ -43,10 +45,15 @@ def seen(world: Installation, who: str = ANN) -> list[str]:
     return sorted(world.texts(caller(who), "the", limit=50))
 
 
+@pytest.fixture
+def queue(world: Installation) -> Iterator[PushQueue]:
+    with closing(PushQueue(world.runtime.ingest_context())) as opened:
+        yield opened
+
+
 def test_pushes_that_wait_for_one_another_share_a_batch(
-    world: Installation, source: PushSource, host: InterruptedHost
+    world: Installation, queue: PushQueue, source: PushSource, host: InterruptedHost
 ) -> None:
-    queue = PushQueue(world.runtime.ingest_context())
     queue.push(source, [putting("first", RULE, ANN)])
     upserts = itertools.count()
     arrived, go = threading.Event(), threading.Event()
@@ -80,9 +87,8 @@ def start(queue: PushQueue, source: PushSource, name: str) -> threading.Thread:
 
 
 def test_a_failure_reaches_everybody_in_the_batch_and_the_next_push_works(
-    world: Installation, source: PushSource, embedder: CountingEmbedder
+    world: Installation, queue: PushQueue, source: PushSource, embedder: CountingEmbedder
 ) -> None:
-    queue = PushQueue(world.runtime.ingest_context())
     embedder.on_embed = unwilling
     with pytest.raises(IngestionError):
         queue.push(source, [putting("a", RULE, ANN), putting("b", NEW_RULE, ANN)])
@@ -92,7 +98,7 @@ def test_a_failure_reaches_everybody_in_the_batch_and_the_next_push_works(
 
 
 def test_a_queue_writes_no_more_at_once_than_it_should(
-    world: Installation, source: PushSource, monkeypatch: pytest.MonkeyPatch
+    queue: PushQueue, source: PushSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = []
     inner = push_queue.carry_out
@@ -103,6 +109,16 @@ def test_a_queue_writes_no_more_at_once_than_it_should(
 
     monkeypatch.setattr(push_queue, "BATCH_DELIVERIES", 4)
     monkeypatch.setattr(push_queue, "carry_out", counted)
-    queue = PushQueue(world.runtime.ingest_context())
     queue.push(source, [putting(f"d{number}", f"Text {number}.", ANN) for number in range(10)])
     assert sizes == [4, 4, 2]
+
+
+def test_what_could_hang_a_parser_is_parsed_in_a_process_that_can_be_killed(
+    world: Installation, queue: PushQueue, source: PushSource
+) -> None:
+    queue.push(source, [putting("note", RULE, ANN)])
+    assert not queue._reader._guard.worker_pids(), "a note of plain text starts no process"
+    page = putting("page.html", "<p>The page of rules.</p>", ANN)
+    queue.push(source, [replace(page, item=replace(page.item, media_type="text/html"))])
+    assert queue._reader._guard.worker_pids()
+    assert len(seen(world)) == 2
