@@ -44,7 +44,8 @@ class Known:
         renamed: whether it was held under a former name.
         word: the last word of the source on it.
         before: id of the document that is still held under the former name, and not as this one.
-        next_id: id of the next document to be called as this one was; None unless it is renamed.
+        next_id: id of whatever is called next as this one was; None if it was called nothing else,
+            or if something still is.
     """
 
     document_id: str
@@ -132,11 +133,14 @@ class Comparison:
         words = last_words(session, self._tenant, ids)
         session.expunge_all()
         known = []
-        for ident, (one, renamed), before in zip(ids, found, former, strict=True):
+        for entry, ident, (one, renamed), before in zip(entries, ids, found, former, strict=True):
             other, next_id = held.get(before or ""), None
             left = None if renamed or other is None or other.deleted else other.document_id
             if renamed:
                 (next_id,) = self._ids(session, [before or ""], [None])
+            elif self._stream and before not in {None, entry.external_id} and left is None:
+                # Nothing has that name any more, and what comes late for it must not take it.
+                (next_id,) = self._ids(session, [before or ""], [other])
             known.append(
                 Known(
                     ident,

@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 
 
 def note_words(context: IngestContext, tenant: str, words: Sequence[Word]) -> None:
-    """Keep the source's latest word on each document."""
+    """Keep the source's latest word on each document; any other changes nothing."""
     if not words:
         return
     now = context.clock()
     with exclusive(context.lock_path), context.database.write(tenant) as session:
-        rows = last_words(session, tenant, [word.document_id for word in words])
+        rows = dict(last_words(session, tenant, [word.document_id for word in words]))
         for word in words:
             row = rows.get(word.document_id)
             if row is None:
-                row = DeliveryRow(tenant=tenant, document_id=word.document_id)
+                row = rows[word.document_id] = DeliveryRow(
+                    tenant=tenant, document_id=word.document_id
+                )
                 session.add(row)
+            elif row.sequence > word.sequence:
+                continue  # what it says of a name that was left
             row.sequence, row.deleted, row.at = word.sequence, word.deleted, now
 
 

@@ -38,7 +38,7 @@ def is_light(raw: RawDocument) -> bool:
 
 
 class Reader:
-    """Prepares documents for a run or a service. Processes are started when first needed; close it."""
+    """Prepares documents for a run or a service. Starts processes when needed; close it."""
 
     def __init__(self, context: IngestContext) -> None:
         self._chunker = context.chunker()

@@ -109,6 +109,8 @@ class Sequences(RuleBasedStateMachine):
         )
         self.shelf, self.feed = Shelf(), Feed()
         self.died = False
+        # From here on the feed tells what happens; of what came before, only what was left of it.
+        self.run(self.feed.source())
 
     @rule(name=names, text=texts, acl_=acls)
     def put(self, name: str, text: str, acl_: str) -> None:
@@ -235,4 +237,12 @@ def test_late_words_about_a_name_and_a_former_name_change_nothing(blank_catalogu
         old="a.md", new="b.md", text=SECTIONS[1], acl_="board", late=False
     )
     lived.run_feed()
+    lived.teardown()
+
+
+def test_a_name_that_was_left_before_anything_had_it_stays_free(blank_catalogue: Blank) -> None:
+    Sequences.blank = blank_catalogue
+    lived = Sequences()
+    lived.vanish(name="a.md")
+    lived.happen_under_a_new_name(old="a.md", new="b.md", text=SECTIONS[2], acl_="board", late=True)
     lived.teardown()
