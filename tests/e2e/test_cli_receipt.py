@@ -100,7 +100,8 @@ def test_a_receipt_may_come_on_standard_input(shared: Kept) -> None:
 def test_a_changed_receipt_ends_with_a_code_of_its_own(shared: Kept, tmp_path: Path) -> None:
     changed = tmp_path / "changed.jws"
     good = shared.receipt.read_bytes()
-    for bad in (good[:-3] + b"AA\n", good + b"\n", b"\n" + good, good[:40], b"", b"\xff", b"{}"):
+    end = b"BA\n" if good.endswith(b"AA\n") else b"AA\n"
+    for bad in (good[:-3] + end, good + b"\n", b"\n" + good, good[:40], b"", b"\xff", b"{}"):
         changed.write_bytes(bad)
         for command in ("verify", "replay"):
             result = shared.invoke("receipt", command, str(changed), "--json")

@@ -52,7 +52,8 @@ def settle(world: Installation, tenant: str, word: str) -> None:
         f"{word}.md": Shelved(f"# {word}\n\nThe allowance of {word} is 55 euros.", word),
         "board.md": Shelved(f"# Board\n\nThe merger of {word} is secret.", f"{word}/board"),
     }
-    world.ingest(ListedSource(word, specs, shelf), tenant=tenant)
+    # Its own id, which would be drawn otherwise and differ between the two worlds.
+    world.ingest(ListedSource(word, specs, shelf), tenant=tenant, run_id=f"run-of-{word}")
     world.ask(caller(f"user:{word}", tenant=tenant), "allowance")
 
 
