@@ -61,3 +61,28 @@ def test_what_is_counted_anew_replaces_the_tenant_s_and_nobody_else_s(catalogue:
     with catalogue.write(TENANT) as session:
         replace_content(session, TENANT, {})
     assert _held(catalogue) == {}
+
+
+def test_the_statement_itself_forgets_one_tenant_alone(catalogue: Database) -> None:
+    for tenant in (TENANT, RIVAL):
+        acl_id = _acl(catalogue, tenant)
+        with catalogue.write(tenant) as session:
+            change_content(session, tenant, {Guarded(acl_id, "old"): Delta(1, 1)})
+    with catalogue.unguarded("the statement alone is looked at", writable=True) as session:
+        replace_content(session, TENANT, {})
+    assert (_held(catalogue), _held(catalogue, RIVAL)) == ({}, {"old": (1, 1)})
+
+
+def test_a_hash_is_stored_in_as_many_bytes_as_the_column_has(catalogue: Database) -> None:
+    wiki = Guarded(_acl(catalogue, TENANT), "wiki")
+    with catalogue.write(TENANT) as session:
+        replace_content(session, TENANT, {wiki: Delta(1, 7)})
+    with catalogue.read(TENANT) as session:
+        assert [len(row) for row in session.scalars(select(AclContentRow.content_hash))] == [32]
+
+
+def test_a_change_can_be_read_before_it_is_committed(catalogue: Database) -> None:
+    wiki = Guarded(_acl(catalogue, TENANT), "wiki")
+    with catalogue.write(TENANT) as session, session.no_autoflush:
+        change_content(session, TENANT, {wiki: Delta(1, 7)})
+        assert session.scalars(select(AclContentRow.source)).all() == ["wiki"]

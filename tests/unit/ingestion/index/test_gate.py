@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -17,10 +17,18 @@ from ingestion.errors import IndexUnavailableError
 from ingestion.index import gate
 from ingestion.index.gate import ClearedSearch, GatedIndex, clear, unit
 from ingestion.index.memory import MemoryIndex
-from ingestion.index.port import Point, SearchRequest, SparseVector, VectorIndex
+from ingestion.index.port import (
+    Point,
+    SearchRequest,
+    SearchResult,
+    SparseVector,
+    VectorIndex,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ingestion.index.gate import Engine
 
 _TENANT = AnyOf("tenant", ("bank",))
 _ACL = AnyOf("acl", ("a0", "a1"))
@@ -243,3 +251,40 @@ def test_what_is_held_is_told_and_nothing_else() -> None:
     index.upsert(_numbered(2))
     assert index.has([point.id for point in _numbered(3)]) == {p.id for p in _numbered(2)}
     assert index.has([]) == set()
+
+
+class _Counting:
+    """Notes what it is asked for, and finds nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def search(self, _cleared: ClearedSearch) -> SearchResult:
+        self.asked.append("search")
+        return SearchResult(dense=(), sparse=(), exact=True)
+
+    def optimise(self) -> None:
+        self.asked.append("optimise")
+
+    def flush(self) -> None:
+        self.asked.append("flush")
+
+
+def test_the_engine_is_asked_where_there_is_a_scope_and_one_leg_and_only_there() -> None:
+    engine = _Counting()
+    index = GatedIndex(cast("Engine", engine), dimensions=4)
+    dense, words = np.ones(4, np.float32), SparseVector((1,), (1.0,))
+    index.search(_scope("a0"), SearchRequest(dense, None, limit=1))
+    index.search(_scope("a0"), SearchRequest(None, words, limit=1))
+    assert engine.asked == ["search", "search"]
+    index.search(_scope("a0"), SearchRequest(None, None, limit=1))
+    index.search(_scope(), SearchRequest(dense, words, limit=1))
+    assert engine.asked == ["search", "search"]
+
+
+def test_what_is_to_be_tidied_is_passed_on() -> None:
+    engine = _Counting()
+    index = GatedIndex(cast("Engine", engine), dimensions=4)
+    index.optimise()
+    index.flush()
+    assert engine.asked == ["optimise", "flush"]
