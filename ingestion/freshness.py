@@ -101,7 +101,7 @@ class SourceFreshness:
 
 def age_seconds(then: datetime, now: datetime) -> int:
     """Whole seconds since ``then``; a clock that went backwards gives 0, never a negative age."""
-    return max(0, int((now - then).total_seconds()))
+    return max(0, (now - then) // timedelta(seconds=1))
 
 
 class Tracked(Protocol):
