@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from sqlalchemy import select
 
 from acl.orm import batches
-from ingestion.models import DocumentRow, VersionRow
+from ingestion.models import DocumentRow, VersionRow, is_current
 from ingestion.prepare import PREPARED_BY
 from ingestion.records import DeliveryRow
 
@@ -136,9 +136,7 @@ def standing(session: Session, tenant: str, ids: Sequence[str]) -> dict[str, Sta
             )
             .join(
                 VersionRow,
-                (VersionRow.tenant == DocumentRow.tenant)
-                & (VersionRow.document_id == DocumentRow.id)
-                & (VersionRow.number == DocumentRow.version),
+                is_current(),
             )
             .where(
                 DocumentRow.tenant == tenant,

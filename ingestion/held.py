@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from acl.orm import batches
-from ingestion.models import DocumentRow, VersionRow
+from ingestion.models import DocumentRow, VersionRow, is_current
 from ingestion.prepare import PREPARED_BY
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def held_among(session: Session, tenant: str, source: str, names: Sequence[str])
             )
             .join(
                 VersionRow,
-                (VersionRow.tenant == DocumentRow.tenant)
-                & (VersionRow.document_id == DocumentRow.id)
-                & (VersionRow.number == DocumentRow.version),
+                is_current(),
             )
             .where(
                 DocumentRow.tenant == tenant,

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, and_
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from acl.orm import Base, TenantScoped
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
 
 
 class ChunkState(StrEnum):
@@ -247,3 +251,12 @@ class RunRow(TenantScoped, Base):
     options: Mapped[str] = mapped_column(default="{}", server_default="{}")
     progress: Mapped[str] = mapped_column(default="{}", server_default="{}")
     cancelled_at: Mapped[datetime | None]
+
+
+def is_current() -> ColumnElement[bool]:
+    """That a version is the one its document has now; for joining the two."""
+    return and_(
+        VersionRow.tenant == DocumentRow.tenant,
+        VersionRow.document_id == DocumentRow.id,
+        VersionRow.number == DocumentRow.version,
+    )

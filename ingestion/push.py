@@ -12,6 +12,7 @@ an acknowledgement pushes again. That is not late, since its sequence is not low
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
@@ -126,7 +127,7 @@ def deliver(
         EmbeddingError, IndexUnavailableError, CatalogError, BusyError: no fault of a delivery;
             none is acknowledged.
     """
-    with Reader(context) as reader:
+    with closing(Reader(context)) as reader:
         readied = [ready(context, source, delivery, reader) for delivery in deliveries]
         good = [one for one in readied if isinstance(one, Ready)]
         done = iter(carry_out(context, source, good, reader))

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from ingestion.books import book
 from ingestion.generations.missing import missing_documents
 from ingestion.lock import exclusive
-from ingestion.models import DocumentRow, GenerationState, VersionRow
+from ingestion.models import DocumentRow, GenerationState, VersionRow, is_current
 from ingestion.offer import offer
 from ingestion.places import Tally, put_places, settle_chunks
 from ingestion.plan import chunk_id
@@ -83,9 +83,7 @@ def _read(
             select(DocumentRow, VersionRow.extraction)
             .join(
                 VersionRow,
-                (VersionRow.tenant == DocumentRow.tenant)
-                & (VersionRow.document_id == DocumentRow.id)
-                & (VersionRow.number == DocumentRow.version),
+                is_current(),
             )
             .where(DocumentRow.tenant == tenant, DocumentRow.id.in_(documents))
         ).all()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from ingestion.active import kept_generations
 from ingestion.errors import EmbeddingError
@@ -23,7 +23,6 @@ from ingestion.writer import Batch, BatchResult, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from ingestion.context import IngestContext
     from ingestion.run.outcome import Load
@@ -116,14 +115,3 @@ class Pipeline:
         self._broken = True
         self._embedder.shutdown(wait=True, cancel_futures=True)
         self._writer.shutdown(wait=True, cancel_futures=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from ingestion.parsing.guarded import GuardedParser
 from ingestion.parsing.media import MEDIA_TYPES, sniff
 from ingestion.prepare import Prepared, cut, prepare
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ingestion.context import IngestContext
     from ingestion.documents import RawDocument
 
@@ -70,14 +68,3 @@ class Reader:
         """Let go of the processes; what has not begun is not begun any more."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._guard.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -11,13 +11,12 @@ import json
 import sqlite3
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from ingestion.documents import Removal, SourceFailure, SourceItem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from types import TracebackType
 
     from ingestion.documents import SourceItem as Item
 
@@ -61,17 +60,6 @@ class Scratch:
     def close(self) -> None:
         """Forget everything."""
         self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def add(self, entry: Entry, acl_id: str | None = None, *, again: bool = False) -> bool:
         """Note an entry. False if its name was listed before; then nothing is noted.

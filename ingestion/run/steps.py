@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -107,7 +107,7 @@ class Run:
         acl_ids = self._acls()
         if not report.dry_run:
             active_generation(context)  # made or refused now, before anything is parsed
-        with Scratch() as scratch:
+        with closing(Scratch()) as scratch:
             listing = walk(
                 self._source,
                 scratch,
@@ -177,10 +177,10 @@ class Run:
         """Compare what is listed, and write what differs, until it is done or to be stopped."""
         context, report, options = self._context, self._report, self._options
         with ExitStack() as stack:
-            reader = stack.enter_context(Reader(context))
+            reader = stack.enter_context(closing(Reader(context)))
             if not report.dry_run:
                 self._pipeline = stack.enter_context(
-                    Pipeline(context, report.tenant, report.source)
+                    closing(Pipeline(context, report.tenant, report.source))
                 )
             comparison = Comparison(
                 context,
