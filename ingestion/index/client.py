@@ -8,6 +8,7 @@ time, and opening a shard would lock everybody else out.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from multiprocessing import AuthenticationError
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,7 @@ _IDS_PER_CALL: Final = 4096
 _START_SECONDS: Final = 120.0  # A long log may have to be replayed.
 _CALL_SECONDS: Final = 120.0  # Opening a long log makes calls wait, and must fail none.
 _ATTEMPTS: Final = 3  # A process may be succeeded, and its successor die.
+_ROOM_BYTES: Final = 64 << 20  # With less than this an engine may fail to open, or to write.
 _UNHURRIED: Final = frozenset({Method.OPTIMISE, Method.FLUSH, Method.CREATE, Method.DROP})
 
 
@@ -132,9 +134,14 @@ class EdgeHost:
                 self._give_back(channel)
                 return _opened(reply)
         raise IndexUnavailableError(
-            f"index: the index process died again and again on '{method}'; "
-            "see index/process.log in the data directory"
+            f"index: the index process died again and again on '{method}'; {self._remedy()}"
         ) from cause
+
+    def _remedy(self) -> str:
+        free = shutil.disk_usage(self._data_dir).free
+        if free < _ROOM_BYTES:
+            return f"its disk has {free / 2**20:.1f} MiB left: make room in the data directory"
+        return "see index/process.log in the data directory"
 
     def _borrowed(self) -> Channel:
         with self._lock:

@@ -21,6 +21,8 @@ LOCKED: Final = "catalog_locked"
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FULL_WORDS: Final = ("disk is full", "no space left", "disk full")
+_FULL_NAMES: Final = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
+"""SQLite's own; without room for the index of its log it speaks of an I/O error alone."""
 _LOCKED_WORDS: Final = ("database is locked", "database table is locked", "lock timeout")
 
 
@@ -33,16 +35,18 @@ def translated() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise _catalog_error(error) from error
+        raise catalog_error(error) from error
     except OSError as error:
         if error.errno not in _FULL:
             raise
         raise _full() from error
 
 
-def _catalog_error(error: OperationalError) -> CatalogError:
+def catalog_error(error: OperationalError) -> CatalogError:
+    """What a database refused, without its own words."""
     said = str(error.orig).lower()
-    if any(words in said for words in _FULL_WORDS):
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name in _FULL_NAMES or any(words in said for words in _FULL_WORDS):
         return _full()
     if any(words in said for words in _LOCKED_WORDS):
         return CatalogError(

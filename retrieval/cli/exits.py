@@ -66,13 +66,17 @@ def wording(error: Exception) -> str:
     """What to tell a user about ``error``: our own words for our own errors."""
     # Imported here: on the way to an error they are loaded already, and otherwise not needed.
     from pydantic import ValidationError
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+    from ingestion.run.faults import catalog_error
 
     match error:
         case CommandError() | AclError() | IngestionError() | VerifierError():
             return str(error)
         case ValidationError():
             return _invalid(error)
+        case OperationalError():
+            return str(catalog_error(error))
         case SQLAlchemyError():
             cause = getattr(error, "orig", None) or type(error).__name__
             return f"the catalogue does not answer ({cause}): see 'clearance doctor'"

@@ -2,15 +2,16 @@
 
 One source lists what it holds, and tells revisions and renames. The other tells what happened, each
 event with its place in its own order, and some of them arrive late. Runs happen at any time and may
-die at any write. In the end an installation that lived through it all is compared with one that has
-only ever seen the final inputs.
+die at any write; generations are built, promoted and rolled back between. In the end an
+installation that lived through it all is compared with one that has only ever seen the final
+inputs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,7 +22,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from ingestion import jobs
-from ingestion.generations import rebuild
+from ingestion.active import kept_generations
+from ingestion.errors import GenerationError
+from ingestion.generations import build, promote, rebuild, rollback
+from ingestion.models import GenerationState
 from ingestion.prepare import source_sha256
 from tests.support.clock import HOUR
 from tests.support.content import assert_consistent, content
@@ -166,6 +170,25 @@ class Sequences(RuleBasedStateMachine):
         finally:
             host.on_write = lambda _moment: None
 
+    @rule()
+    def build(self) -> None:
+        build(self.lived.runtime.ingest_context())
+        self.check()
+
+    @rule()
+    def promote(self) -> None:
+        for row in kept_generations(self.lived.runtime.database):
+            if row.state == GenerationState.READY:
+                promote(self.lived.runtime.ingest_context(), row.id, by="t", force=True)
+                break
+        self.check()
+
+    @rule()
+    def roll_back(self) -> None:
+        with suppress(GenerationError):  # there may be nothing to go back to
+            rollback(self.lived.runtime.ingest_context(), by="t")
+        self.check()
+
     def run(self, source: TellingSource) -> None:
         self.lived.clock.advance(HOUR)
         report = self.lived.ingest(source)
@@ -174,7 +197,17 @@ class Sequences(RuleBasedStateMachine):
             told.name: (source_sha256((told.text or "").encode()), told.acl)
             for told in source.there()
         }
-        assert_consistent(self.lived, self.hosts["lived"].memory, wider_sources=self.died)
+        self.check()
+
+    def check(self) -> None:
+        """Every generation that is kept, served or not, agrees with the catalogue."""
+        for row in kept_generations(self.lived.runtime.database):
+            assert_consistent(
+                self.lived,
+                self.hosts["lived"].memory,
+                generation=row.id,
+                wider_sources=self.died,
+            )
 
     def held(self, source: str) -> dict[str, tuple[str, str]]:
         """Hash and ACL of each document of a source, by its name."""
@@ -215,6 +248,7 @@ def visible(world: Installation, host: InterruptedHost) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(jobs, "BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr("ingestion.generations.building.BATCH_DOCUMENTS", 2)
     return
 
 
