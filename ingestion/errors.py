@@ -16,6 +16,7 @@
     ├── EmbeddingError             embedding_failed: no vector could be made
     ├── GenerationError            generation_unknown, generation_state, gate_refused,
     │                              questions_invalid
+    ├── EvaluationError            evaluation_invalid: a file of labelled lines that cannot be read
     ├── IdempotencyConflictError   idempotency_conflict: a key came with another request before
     ├── ErasureError               erasure_refused, nothing_to_erase
     ├── BackupError                backup_invalid: a backup that cannot be made or trusted
@@ -170,3 +171,9 @@ class IdempotencyConflictError(IngestionError):
     """An ``Idempotency-Key`` came back with a request that is not the one it came with first."""
 
     default_code = "idempotency_conflict"
+
+
+class EvaluationError(IngestionError):
+    """A file of labelled lines holds one that cannot be read: the file, the line and the field."""
+
+    default_code = "evaluation_invalid"
