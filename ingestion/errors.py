@@ -9,6 +9,7 @@
     ├── AclFileError               acl_invalid: a sidecar that cannot be obeyed (file, line, field)
     ├── AclNotUsableError          acl_not_usable: a push names an ACL its source may not use
     ├── SourceError                source_unreadable: a source that cannot be listed or fetched from
+    │   └── RedirectedError        redirected: a server led to where nothing may be fetched from
     ├── RowError                   row_invalid, acl_missing, acl_invalid: one row of a manifest or
     │                              of a query that cannot be offered
     ├── CatalogError               catalog_unavailable: the source of truth does not answer
@@ -113,6 +114,12 @@ class SourceError(IngestionError):
     """A source could not be listed, or one of its items could not be fetched."""
 
     default_code = "source_unreadable"
+
+
+class RedirectedError(SourceError):
+    """A server answered with an address that may not be fetched from; nobody was asked there."""
+
+    default_code = "redirected"
 
 
 class RowError(IngestionError):

@@ -21,11 +21,13 @@ from pydantic import AfterValidator, Field, field_validator
 from ingestion.documents import AclSpec, SourceFailure, SourceItem
 from ingestion.errors import RowError, SourceError
 from ingestion.parsing.limits import ParseLimits
+from ingestion.sources.address import checked_url, is_beneath
 from ingestion.sources.beneath import read_beneath
+from ingestion.sources.hops import Hops
 from ingestion.sources.kind import PrincipalText, SourceKind, checked_name
 from ingestion.sources.row import Row, name_of, read_row
 from ingestion.sources.row_acl import AclConfig, AclName, RowAcls
-from ingestion.sources.storage import StorageConfig, checked_url, file_system, is_beneath
+from ingestion.sources.storage import StorageConfig, file_system
 from ingestion.sources.storage import read_object as read_url
 
 if TYPE_CHECKING:
@@ -260,7 +262,12 @@ class ManifestSource:
                 "uri: may not be fetched from there; list what may under fetch_from, such as "
                 "s3://bucket/folder/"
             )
-        system, path = file_system(row.uri, self._config.resolved())
+        hops = Hops(
+            self._config.fetch_from,
+            "uri: was redirected to where nothing may be fetched from; give the address it leads "
+            "to, and list that under fetch_from",
+        )
+        system, path = file_system(row.uri, self._config.resolved(), hops)
         return read_url(system, path, name=row.external_id, limit=MAX_BYTES)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingestion.documents import SourceFailure
 from ingestion.errors import SourceError
+from ingestion.sources.hops import refused
 from ingestion.sources.storage import join, why
 from ingestion.sources.tree import SIDECAR_LIKE, SKIPPED_FOLDERS, is_printable
 
@@ -129,6 +130,9 @@ def walk(system: Any, root: str) -> Iterator[ObjectFolder]:
         try:
             folder.sort(system.ls(path, detail=True))
         except Exception as error:  # each implementation has errors of its own
+            led_away = refused(error)
+            if led_away is not None and not relative:
+                raise SourceError(led_away.message, code=led_away.code) from error
             if not relative:
                 raise SourceError(
                     f"url: cannot be listed ({why(error)}); check the address and the credentials"

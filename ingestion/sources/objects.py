@@ -19,10 +19,12 @@ from ingestion.documents import SourceFailure, SourceItem
 from ingestion.errors import AclFileError, SourceError
 from ingestion.parsing.limits import ParseLimits
 from ingestion.sources.acl_file import MAX_BYTES
+from ingestion.sources.address import checked_url
+from ingestion.sources.hops import Hops
 from ingestion.sources.kind import PrincipalText, SourceKind, checked_name, entries
 from ingestion.sources.object_tree import ObjectFile, ObjectFolder, walk
 from ingestion.sources.sidecars import SIDECAR, Label, Labels, closed, sidecar_of
-from ingestion.sources.storage import StorageConfig, checked_url, file_system, join, read_object
+from ingestion.sources.storage import StorageConfig, file_system, join, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +106,12 @@ class ObjectsSource:
     @cached_property
     def _storage(self) -> tuple[Any, str]:
         """The file system, and where in it the documents are."""
-        system, path = file_system(self._config.url, self._config.resolved())
+        url = self._config.url
+        hops = Hops(
+            (f"{url.rstrip('/')}/",),
+            "url: was redirected out of the source; configure the address it leads to",
+        )
+        system, path = file_system(url, self._config.resolved(), hops)
         return system, path.rstrip("/")
 
     def _folders(self) -> Iterator[ObjectFolder]:

@@ -10,20 +10,19 @@ from __future__ import annotations
 import posixpath
 import re
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
 from ingestion.errors import SourceError
+from ingestion.sources.address import HTTP
+from ingestion.sources.hops import Hops, refused
 from ingestion.sources.kind import KindConfig, Variable, variable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LOCAL: Final = frozenset({"file", "local", "dir", "dirfs", "reference"})
-"""Protocols that read this machine's files; the kind ``folder`` does, and follows no link."""
 _SECRET: Final = re.compile(r"key|secret|token|passw|passphrase|credential|connection_string")
-_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]+")
 
 
 class StorageConfig(KindConfig):
@@ -60,46 +59,24 @@ class StorageConfig(KindConfig):
         }
 
 
-def checked_url(url: str) -> str:
-    """Return ``url`` if it can be that of a document or of a place that holds some.
-
-    Raises:
-        ValueError: it is none, is chained, carries a password, or means this machine's files.
-    """
-    if not _URL.fullmatch(url) or "::" in url:
-        raise ValueError("must be one URL, such as s3://bucket/folder")
-    parts = urlsplit(url)
-    if parts.password or "@" in parts.netloc:
-        raise ValueError("must not name a user or a password; use options_env")
-    if parts.scheme in LOCAL:
-        raise ValueError("means files of this machine; use a source of kind folder")
-    if ".." in unquote(parts.path).split("/"):
-        raise ValueError("must not have '..' in its path")
-    return url
-
-
-def is_beneath(url: str, prefix: str) -> bool:
-    """Tell whether ``url`` lies beneath ``prefix``, which ends with a slash; by parts, not text."""
-    try:
-        one, other = urlsplit(checked_url(url)), urlsplit(prefix)
-    except ValueError:
-        return False
-    return (one.scheme, one.netloc) == (other.scheme, other.netloc) and unquote(
-        one.path
-    ).startswith(unquote(other.path))
-
-
-def file_system(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+def file_system(url: str, options: Mapping[str, Any], hops: Hops) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the URL's path within it.
+
+    Args:
+        url: Of a document, or of a place that holds some.
+        options: As its implementation takes them.
+        hops: Where requests may go if it is reached over HTTP.
 
     Raises:
         SourceError: nothing here speaks this protocol, or an option is not one of it.
     """
     from fsspec.core import url_to_fs  # noqa: PLC0415 - only where storage is reached
 
+    # Last, so that no option takes its place. A client without middlewares fails, and asks nobody.
+    guarded = {"middlewares": (hops,)} if urlsplit(url).scheme in HTTP else {}
     try:
         # Nothing remembered: a listing says what there is now.
-        system, path = url_to_fs(url, **{"use_listings_cache": False, **options})
+        system, path = url_to_fs(url, **{"use_listings_cache": False, **options, **guarded})
     except ImportError as error:
         scheme = urlsplit(url).scheme
         raise SourceError(
@@ -130,6 +107,9 @@ def read_object(system: Any, path: str, *, name: str, limit: int) -> bytes:
         with system.open(path, "rb", cache_type="none") as stream:
             content: bytes = stream.read(limit + 1)
     except Exception as error:  # each implementation has errors of its own
+        led_away = refused(error)
+        if led_away is not None:
+            raise SourceError(f"{name}: {led_away.message}", code=led_away.code) from error
         raise SourceError(f"{name}: cannot be fetched ({why(error)}); run again later") from error
     if len(content) > limit:
         raise SourceError(

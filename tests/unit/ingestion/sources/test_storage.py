@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingestion.sources.storage import is_beneath
+from ingestion.sources.address import is_beneath
 
 PREFIX = "https://docs.example/wiki/"
 
