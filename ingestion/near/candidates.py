@@ -32,6 +32,7 @@ the changes are spread evenly, and more otherwise; the estimate has a standard e
 """
 
 _SLICE: Final = 1 << 16
+_SIEVE: Final = np.uint64((1 << 18) - 1)
 
 
 class Candidates:
@@ -49,6 +50,7 @@ class Candidates:
             most: how many partners it may find in one band, over all calls.
         """
         self._new = new
+        self._sieve = _sieve(new)
         self._sorted = np.sort(new, axis=0)
         self._most = most
         self._taken = np.zeros(new.shape, dtype=np.int64)
@@ -87,10 +89,12 @@ class Candidates:
     def _met(self, band: int, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Rows whose key in a band some new text has: mostly few, and only they are sorted."""
         known = self._sorted[:, band]
-        if not len(known):
-            return np.empty(0, dtype=np.int64)
-        place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-        met: NDArray[np.int64] = np.flatnonzero(known[place] == keys)
+        maybe = np.flatnonzero(self._sieve[band, keys & _SIEVE])
+        if not len(maybe):
+            return maybe
+        asked = keys[maybe]
+        place = np.minimum(np.searchsorted(known, asked), len(known) - 1)
+        met: NDArray[np.int64] = maybe[known[place] == asked]
         return met
 
     def _admitted(self, band: int, offered: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -100,6 +104,14 @@ class Candidates:
         self.crowded |= offered > room
         self._taken[:, band] += take
         return take
+
+
+def _sieve(new: Bands) -> NDArray[np.bool_]:
+    """For each band, which low bits some key has: most other keys are turned away by one look."""
+    sieve = np.zeros((new.shape[1], int(_SIEVE) + 1), dtype=np.bool_)
+    for band in range(new.shape[1]):
+        sieve[band, new[:, band] & _SIEVE] = True
+    return sieve
 
 
 def _pairs(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from acl.orm import Database
     from ingestion.near.words import Words
 
-BATCH: Final = 50_000
+BATCH: Final = 16_384
 """Texts compared with all others in one pass; decides how much memory a settling takes."""
 
 WRITE: Final = 2_000
@@ -227,9 +227,10 @@ def _write(
         slices.setdefault(last, []).append(pair)
     for number, first in enumerate(range(0, len(signed), WRITE)):
         some, theirs = signed[first : first + WRITE], slices.get(number, [])
-        shas = {text.sha for text in some}.union(*((pair.first, pair.second) for pair in theirs))
+        shas = [text.sha for text in some]
+        others = {sha for pair in theirs for sha in (pair.first, pair.second)}.difference(shas)
         with exclusive(context.lock_path), context.database.write(tenant) as session:
-            live = stored.live(session, tenant, generation, sorted(shas))
+            live = stored.live(session, tenant, generation, shas, sorted(others))
             stored.store(
                 session,
                 tenant,

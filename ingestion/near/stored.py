@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from acl.orm import batches
@@ -100,9 +100,27 @@ def texts(session: Session, tenant: str, generation: str, shas: Sequence[str]) -
     return found
 
 
-def live(session: Session, tenant: str, generation: str, shas: Sequence[str]) -> set[str]:
-    """Those of the hashes whose text is live."""
+def live(
+    session: Session, tenant: str, generation: str, run: Sequence[str], shas: Sequence[str]
+) -> set[str]:
+    """Those of the hashes whose text is live.
+
+    Args:
+        session: of the tenant.
+        tenant: whose texts.
+        generation: the served one.
+        run: hashes in order, with few others between them: they are read in one sweep.
+        shas: hashes from anywhere.
+    """
     found: set[str] = set()
+    if run:
+        found.update(
+            session.scalars(
+                select(ChunkRow.embedded_sha)
+                .where(*_live(tenant, generation), ChunkRow.embedded_sha.between(run[0], run[-1]))
+                .distinct()
+            )
+        )
     for some in batches(shas):
         found.update(
             session.scalars(
@@ -118,11 +136,18 @@ def store(
     session: Session, tenant: str, signed: Sequence[Signed], pairs: Sequence[NearPair]
 ) -> None:
     """Keep signatures of new texts, and their pairs."""
-    for some in batches([text.sha for text in signed]):
-        _unsign(session, tenant, some)
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     if signed:
+        signing = dialect.insert(SignatureRow)
         session.execute(
-            insert(SignatureRow),
+            # A text that is compared anew has something in place of a signature.
+            signing.on_conflict_do_update(
+                index_elements=[SignatureRow.tenant, SignatureRow.sha],
+                set_={
+                    "signature": signing.excluded.signature,
+                    "crowded": signing.excluded.crowded,
+                },
+            ),
             [
                 {
                     "tenant": tenant,
@@ -134,9 +159,8 @@ def store(
             ],
         )
     if pairs:
-        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        # A text that is compared anew finds pairs that it has.
         session.execute(
+            # A text that is compared anew finds pairs that it has.
             dialect.insert(NearPairRow).on_conflict_do_nothing(),
             [
                 {
