@@ -108,10 +108,6 @@ class Tracked(Protocol):
     """What a source's runs left behind: of a row of the catalogue, or of a copy of some columns."""
 
     @property
-    def last_attempt_at(self) -> datetime | None:
-        """When a run last began."""
-
-    @property
     def last_success_at(self) -> datetime | None:
         """When a run last completed."""
 
@@ -133,16 +129,15 @@ def source_state(source: Tracked, now: datetime) -> FreshnessState:
     """The state of a source from what its runs left behind.
 
     A run clears ``last_error`` when it completes and sets it when it fails, so a run that is under
-    way, or died, leaves the state as it was.
+    way, or died, leaves the state as it was. Which came last is never read off two times: a clock
+    that was put back would hide a failure until it has caught up.
     """
     age = source_age(source, now)
     if age is None:
         return FreshnessState.UNKNOWN
     if source.max_age_seconds is not None and age > source.max_age_seconds:
         return FreshnessState.STALE
-    attempt, success = source.last_attempt_at, source.last_success_at
-    failed = source.last_error and attempt and success and attempt > success
-    return FreshnessState.FAILING if failed else FreshnessState.FRESH
+    return FreshnessState.FAILING if source.last_error else FreshnessState.FRESH
 
 
 def describe(

@@ -118,6 +118,17 @@ def test_a_source_goes_from_unknown_to_fresh_to_stale_to_failing_and_back(
     assert (found.state, found.last_error) == (FRESH, None)
 
 
+def test_a_failing_source_is_not_hidden_by_a_clock_that_was_put_back(world: Installation) -> None:
+    _run(world, ListedSource("wiki", SPECS, {}), max_age_seconds=7200)
+    world.clock.advance(-HOUR)
+    with pytest.raises(SourceError):
+        _run(world, ClosedSource("wiki", SPECS, {}))
+    assert _wiki(world).state is FAILING
+    world.clock.advance(-HOUR)
+    _run(world, ListedSource("wiki", SPECS, {}))
+    assert _wiki(world).state is FRESH
+
+
 def test_a_run_that_is_under_way_or_died_leaves_what_the_last_one_said(
     world: Installation,
 ) -> None:
