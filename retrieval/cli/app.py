@@ -17,6 +17,7 @@ from retrieval.cli import (
     doctor,
     duplicates,
     erase,
+    evaluate,
     generations,
     index_runs,
     ingest,
@@ -84,6 +85,7 @@ duplicates.register(app)
 doctor.register(app)
 erase.register(app)
 backup.register(app)
+evaluate.register(app)
 push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(index_runs.app, name="runs")

@@ -1,0 +1,132 @@
+"""``clearance eval``: what the verifier is worth on somebody's own labelled texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from retrieval.cli.exits import reported
+from retrieval.cli.options import Json
+from retrieval.cli.output import console, counted, hint, show_json, table
+
+if TYPE_CHECKING:
+    from retrieval.evaluation.report import Figures, Report
+    from retrieval.evaluation.resample import Estimate
+
+app = typer.Typer(
+    name="eval",
+    help="Measure the verifier on your own labelled texts. Needs no data directory.",
+    no_args_is_help=True,
+)
+
+_HEADINGS: Final = {
+    "auroc": ("AUROC", "area under the ROC curve"),
+    "recall_at_1_percent": ("R@1%", "recall at 1 % false alarms"),
+    "recall_at_5_percent": ("R@5%", "recall at 5 % false alarms"),
+    "balanced_accuracy": ("bacc", "balanced accuracy"),
+    "recall": ("recall", "recall of what the service does"),
+    "false_alarms": ("alarms", "false alarms of what the service does"),
+    "calibration_error": ("ECE", "calibration error"),
+    "contradiction_auroc": ("cAUROC", "area under the ROC curve of contradiction"),
+    "contradiction_recall": ("crec", "recall of contradiction"),
+    "contradiction_precision": ("cprec", "precision of contradiction"),
+}
+"""Of each measure: a heading that leaves room for the others, and its name in full."""
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", help="The labelled texts: JSON Lines.", metavar="FILE", dir_okay=False),
+]
+Resamples = Annotated[
+    int,
+    typer.Option(help="Bootstrap resamples behind the intervals; 0 for none.", min=0, max=100_000),
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same intervals.", min=0)]
+
+
+@app.command()
+def injection(
+    data: Data, resamples: Resamples = 1_000, seed: Seed = 2026, as_json: Json = False
+) -> None:
+    """Measure the injection screen: {"text", "label": 0 or 1, "family"} a line.
+
+    Label 1 is text that carries an injection. Recall at 1 % false alarms is the best of any
+    threshold with at most so many in the file; "recall" and "alarms" are of what the service does.
+    """
+    with reported():
+        from retrieval.evaluation.injection import evaluate_injection
+        from retrieval.evaluation.lines import InjectionLine, read_lines
+        from retrieval.evaluation.resample import Resampling
+
+        lines = read_lines(data, InjectionLine)
+        _show(evaluate_injection(lines, resampling=Resampling(resamples, seed)), as_json=as_json)
+
+
+@app.command()
+def support(
+    data: Data, resamples: Resamples = 1_000, seed: Seed = 2026, as_json: Json = False
+) -> None:
+    """Measure the support check: {"evidence", "claim", "label"} a line.
+
+    The label is supported, contradicted or not_enough; "family" may name where a line comes from.
+    """
+    with reported():
+        from retrieval.evaluation.lines import SupportLine, read_lines
+        from retrieval.evaluation.resample import Resampling
+        from retrieval.evaluation.support import evaluate_support
+
+        lines = read_lines(data, SupportLine)
+        _show(evaluate_support(lines, resampling=Resampling(resamples, seed)), as_json=as_json)
+
+
+def register(root: typer.Typer) -> None:
+    """Add the commands."""
+    root.add_typer(app, name="eval")
+
+
+def _show(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        show_json(report.to_dict())
+        return
+    screen = console()
+    named = len(report.families) > 1
+    rows = [("all", report.overall), *(report.families.items() if named else ())]
+    columns = ["family", "texts", *(_HEADINGS[name][0] for name in report.overall.measures)]
+    screen.print(
+        table(columns, [_row(name, found) for name, found in rows], right=",".join(columns[1:]))
+    )
+    screen.print()
+    screen.print(
+        table(
+            ["all texts", "figure", "95 % interval"],
+            [
+                (f"{short}: {full}", _figure(estimate), _interval(estimate))
+                for name, estimate in report.overall.measures.items()
+                for short, full in (_HEADINGS[name],)
+            ],
+            right="figure,95 % interval",
+        )
+    )
+    screen.print(
+        f"\n{counted(report.overall.total, 'text')} in {report.seconds:.1f} s: "
+        f"{report.texts_per_second:,.0f} a second",
+        style="dim",
+    )
+    if any(not count for count in report.overall.counts.values()):
+        hint("a label has no text, so figures that need it are missing: add texts of it")
+
+
+def _row(name: str, found: Figures) -> list[object]:
+    return [name, found.total, *(_figure(estimate) for estimate in found.measures.values())]
+
+
+def _figure(estimate: Estimate) -> str | None:
+    return None if estimate.value is None else f"{estimate.value:.3f}"
+
+
+def _interval(estimate: Estimate) -> str | None:
+    if estimate.low is None or estimate.high is None:
+        return None
+    return f"{estimate.low:.3f} to {estimate.high:.3f}"

@@ -1,0 +1,126 @@
+"""Does evidence support a claim? The check that needs no model, and that every model stands on.
+
+It finds the sentence that repeats most of the claim, and holds both to their numbers, dates, units,
+names, negations and quantifiers. What it says of those follows from rules; that a claim in other
+words means the same, it cannot see, and then says ``not_enough`` rather than guess.
+
+What must never live here: weights, I/O, or anything that could change from one call to the next.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from verifier.support_checks import compare_claim
+from verifier.support_windows import Wanted, best_passage, passages
+
+if TYPE_CHECKING:
+    from verifier.changes import Difference
+    from verifier.support_checks import Findings
+    from verifier.support_windows import Passage
+
+MODEL: Final = "rules-1"
+"""What the check is called where its verdicts are shown or kept."""
+
+SUPPORTED: Final = 0.5
+"""Score from which a claim counts as supported."""
+
+ABSTAIN: Final = 0.35
+"""Score from which it is undecided: ``not_enough``, and said to be close."""
+
+CONTRADICTED: Final = 0.5
+"""Score of contradiction from which a claim counts as contradicted."""
+
+_SLOPE: Final = 9.0  # of the logistic curve from shared words to a score
+_MIDDLE: Final = 0.72  # share of words at which support is as likely as not
+_BEYOND: Final = 0.4  # what is left of the score for each thing the evidence does not state
+_AGAINST: Final = 0.1  # what is left of it when the evidence says otherwise
+_ON_TOPIC: Final = 0.4  # share of words from which a difference is about the same thing
+
+
+class SupportVerdict(StrEnum):
+    """What evidence is to a claim."""
+
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    NOT_ENOUGH = "not_enough"
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How evidence stands to a claim.
+
+    Attributes:
+        verdict: supported, contradicted, or not enough to tell.
+        score: how far it supports the claim, from 0 to 1.
+        contradiction: how far it contradicts it, from 0 to 1.
+        start: first code point of the passage that decided, in the evidence; None without one.
+        end: one past its last.
+        against: what the passage says otherwise; ``one`` is the claim's wording.
+        beyond: what the claim says and the evidence does not.
+        abstained: whether the score was too close to call.
+    """
+
+    verdict: SupportVerdict
+    score: float = 0.0
+    contradiction: float = 0.0
+    start: int | None = None
+    end: int | None = None
+    against: tuple[Difference, ...] = ()
+    beyond: tuple[Difference, ...] = ()
+    abstained: bool = False
+
+
+def check_support(claim: str, evidence: str) -> Support:
+    """Judge whether evidence supports a claim.
+
+    Linear in the length of the evidence, of which the first 200,000 code points count, as do the
+    first 8,000 of the claim.
+
+    Args:
+        claim: one statement.
+        evidence: text as served.
+    """
+    wanted = Wanted.of(claim)
+    found = passages(evidence)
+    best = best_passage(wanted, found, evidence)
+    if best is None or not wanted.covered(best.stems):
+        return Support(SupportVerdict.NOT_ENOUGH)
+    findings = compare_claim(wanted.reading, best.reading, [one.reading for one in found])
+    shared = wanted.overlap(best)
+    score = _score(wanted, best, found, findings)
+    contradiction = _contradiction(shared, findings)
+    verdict = SupportVerdict.NOT_ENOUGH
+    if contradiction >= CONTRADICTED:
+        verdict = SupportVerdict.CONTRADICTED
+    elif score >= SUPPORTED:
+        verdict = SupportVerdict.SUPPORTED
+    return Support(
+        verdict,
+        round(score, 6),
+        round(contradiction, 6),
+        best.start,
+        best.end,
+        findings.against,
+        findings.beyond,
+        abstained=verdict is SupportVerdict.NOT_ENOUGH and score >= ABSTAIN,
+    )
+
+
+def _score(wanted: Wanted, best: Passage, found: list[Passage], findings: Findings) -> float:
+    everywhere = wanted.covered(word for one in found for word in one.stems)
+    shared = 0.75 * wanted.overlap(best) + 0.25 * everywhere
+    score = 1 / (1 + math.exp(-_SLOPE * (shared - _MIDDLE)))
+    if findings.against:
+        score *= _AGAINST
+    return score * _BEYOND ** min(len(findings.beyond), 3)
+
+
+def _contradiction(shared: float, findings: Findings) -> float:
+    """Nothing contradicts a claim that is about something else."""
+    if not findings.against or shared < _ON_TOPIC:
+        return 0.2 * shared if findings.against else 0.1 * shared
+    return 0.5 + 0.5 * (shared - _ON_TOPIC) / (1 - _ON_TOPIC)
