@@ -1,4 +1,4 @@
-"""What a claim says otherwise than a passage that shares its words, or says beyond it.
+"""What a claim says otherwise than a passage that shares its words, or says beyond the evidence.
 
 Numbers, dates, units, names, negations, opposites and quantifiers, each by rules that can be read.
 Two readings of one sentence that differ in any of them do not say the same. What must never live
@@ -10,23 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rapidfuzz import fuzz
-
-from verifier.changes import Difference, Kind, differences
-from verifier.conflicts import RELATED
+from verifier.changes import Difference, Kind
 from verifier.facts import FactKind
 from verifier.lexicon import negates
-from verifier.normalise import folded
-from verifier.reading import Reading, read
-from verifier.support_words import contrary, reach, stem, weight
-from verifier.wording import counterpart
+from verifier.support_alignment import aligned, stands_in, substituted
+from verifier.support_words import Reach, contrary, reach, stem, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from verifier.facts import Fact
+    from verifier.reading import Reading
 
-_SCOPE: Final = 4  # words after a negation that it may deny
+_SCOPE: Final = 4  # words that say something after a negation, which it may deny
+_BEFORE: Final = 3  # tokens before what is claimed, in which a negation denies it
+_LEAD: Final = 6  # tokens before a claim that stands word for word: "it is not the case that"
+_EXCEPTIONS: Final = frozenset({"unless", "except", "excluding", "without"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,61 +34,69 @@ class Findings:
 
     Attributes:
         against: what the passage says otherwise; ``one`` is the claim's wording, ``other`` its.
-        beyond: what the claim says and the evidence nowhere does.
+        beyond: what the claim says and the evidence does not, or limits: ``one`` or ``other``.
     """
 
-    against: tuple[Difference, ...]
-    beyond: tuple[Difference, ...]
+    against: tuple[Difference, ...] = ()
+    beyond: tuple[Difference, ...] = ()
 
 
-def compare_claim(claim: Reading, passage: Reading, evidence: Iterable[Reading]) -> Findings:
-    """Hold a claim to the passage that shares most of its words.
+def compare_claim(
+    claim: Reading, *, sentence: Reading, passage: Reading, evidence: Sequence[Reading]
+) -> Findings:
+    """Hold a claim to the place that shares most of its words.
 
     Args:
         claim: read.
-        passage: read.
-        evidence: every passage; a number, date or name that another of them states is not missing.
+        sentence: the one sentence that shares most.
+        passage: that one, or two neighbours.
+        evidence: every sentence; what another of them states is not missing.
     """
-    everywhere = list(evidence)
+    at = stands_in(claim, sentence)
+    if at is not None:
+        return _around(claim, sentence, at)
     against: list[Difference] = []
     beyond: list[Difference] = []
-    aligned = _aligned(claim, passage)
-    if aligned is not None:
-        for found in aligned:
-            (beyond if found.other is None and found.kind is not Kind.NEGATION else against).append(
-                found
-            )
-    for found, opposed in _facts(claim, passage, everywhere):
+    for found, opposed in _all(claim, sentence, passage, evidence):
         (against if opposed else beyond).append(found)
-    against += _denials(claim, passage)
-    against += _contraries(claim, passage)
-    for found, opposed in _quantities(claim, passage):
-        (against if opposed else beyond).append(found)
-    beyond += _names(claim, everywhere)
-    unique = dict.fromkeys(against)
-    return Findings(tuple(unique), tuple(found for found in dict.fromkeys(beyond)))
+    return Findings(tuple(dict.fromkeys(against)), tuple(dict.fromkeys(beyond)))
 
 
-def _aligned(claim: Reading, passage: Reading) -> tuple[Difference, ...] | None:
-    """Differences word by word, where the passage holds nearly the claim; None where it does not.
+def _around(claim: Reading, sentence: Reading, at: int) -> Findings:
+    """What takes back, or limits, a claim that stands in a sentence word for word.
 
-    The passage is first cut to what answers the claim: what it says before and after is its own.
+    Right before or after it a negation denies it; a few words before, it may; an exception that
+    follows limits what was claimed without one.
     """
-    wanted, text = folded(claim.text)[0], folded(passage.text)[0]
-    start, end = counterpart(wanted, text)
-    answer = read(text[start:end])
-    if fuzz.ratio(claim.lower, answer.lower, score_cutoff=RELATED) < RELATED:
-        return None
-    # What only the passage says takes nothing from the claim, but for a negation.
-    return tuple(
-        found
-        for found in differences(claim, answer)
-        if found.one is not None or found.kind is Kind.NEGATION
+    if any(map(negates, claim.lower)):
+        return Findings()
+    after = at + len(claim.lower)
+    beside = [at - 1, after] if after < len(sentence.lower) else [at - 1]
+    turned = [place for place in beside if place >= 0 and negates(sentence.lower[place])]
+    denials = [place for place in turned if sentence.lower[place] not in _EXCEPTIONS]
+    limits = [place for place in turned if place not in denials]
+    limits += [p for p in range(max(at - _LEAD, 0), at - 1) if negates(sentence.lower[p])]
+    return Findings(
+        tuple(Difference(Kind.NEGATION, None, sentence.surface[place]) for place in denials),
+        tuple(Difference(Kind.NEGATION, None, sentence.surface[place]) for place in limits),
     )
 
 
+def _all(
+    claim: Reading, sentence: Reading, passage: Reading, evidence: Sequence[Reading]
+) -> Iterator[tuple[Difference, bool]]:
+    """Every difference, and whether the passage says otherwise rather than nothing."""
+    for found in aligned(claim, sentence):
+        yield found, found.other is not None or found.kind is Kind.NEGATION
+    yield from _facts(claim, passage, evidence)
+    yield from ((found, True) for found in _denials(claim, passage))
+    yield from ((found, True) for found in _contraries(claim, passage))
+    yield from _quantities(claim, sentence)
+    yield from ((found, False) for found in _names(claim, sentence, evidence))
+
+
 def _facts(
-    claim: Reading, passage: Reading, everywhere: list[Reading]
+    claim: Reading, passage: Reading, evidence: Sequence[Reading]
 ) -> Iterator[tuple[Difference, bool]]:
     """Facts of the claim that the passage does not state, and whether it states others instead."""
     mine = [fact for fact in claim.facts if not fact.weak]
@@ -99,12 +106,10 @@ def _facts(
         if any(fact.agrees(other) for other in passage.facts):
             continue
         instead = next((other for other in free if _comparable(fact, other)), None)
-        if instead is None:
-            if not any(fact.agrees(other) for one in everywhere for other in one.facts):
-                yield Difference(_kind(fact), _said(claim, fact), None), False
-            continue
-        found = Difference(_kind(fact), _said(claim, fact), _said(passage, instead))
-        yield found, True
+        if instead is not None:
+            yield Difference(_kind(fact), _said(claim, fact), _said(passage, instead)), True
+        elif not any(fact.agrees(other) for one in evidence for other in one.facts):
+            yield Difference(_kind(fact), _said(claim, fact), None), False
 
 
 def _comparable(one: Fact, other: Fact) -> bool:
@@ -123,68 +128,100 @@ def _said(reading: Reading, fact: Fact) -> str:
 
 
 def _denials(claim: Reading, passage: Reading) -> Iterator[Difference]:
-    """Words that one of the two denies and the other states."""
+    """A negation that one of the two has about a word that the other states and never denies."""
     mine, theirs = _denied(claim), _denied(passage)
-    stated = set(map(stem, passage.lower))
-    claimed = set(map(stem, claim.lower))
-    for word, by in mine.items():
-        if word in stated and not theirs:
-            yield Difference(Kind.NEGATION, by, None)
-            return
-    for word, by in theirs.items():
-        if word in claimed and not mine:
-            yield Difference(Kind.NEGATION, None, by)
-            return
+    if mine and not theirs:
+        stated = set(map(stem, passage.lower))
+        yield from (
+            Difference(Kind.NEGATION, by, None) for word, by in mine.items() if word in stated
+        )
+    elif theirs and not mine:
+        claimed = set(map(stem, claim.lower))
+        near = _between(claimed, passage)
+        yield from (
+            Difference(Kind.NEGATION, None, passage.surface[at])
+            for word, at in _places_denied(passage).items()
+            if word in claimed and at in near
+        )
+
+
+def _between(claimed: set[str], passage: Reading) -> range:
+    """The tokens from a little before the first word that is claimed to the last one."""
+    places = [
+        at for at, word in enumerate(passage.lower) if weight(word) == 1.0 and stem(word) in claimed
+    ]
+    return range(max(places[0] - _BEFORE, 0), places[-1] + 1) if places else range(0)
 
 
 def _denied(reading: Reading) -> dict[str, str]:
     """Stems within reach of a negation, each with the negation."""
-    found: dict[str, str] = {}
+    return {word: reading.surface[at] for word, at in _places_denied(reading).items()}
+
+
+def _places_denied(reading: Reading) -> dict[str, int]:
+    """Stems that stand only within reach of a negation, each with the place of the negation."""
+    stems = [stem(word) if weight(word) == 1.0 else "" for word in reading.lower]
+    denied: dict[int, int] = {}
     for at, word in enumerate(reading.lower):
-        if not negates(word):
-            continue
-        after = [other for other in reading.lower[at + 1 :] if weight(other) == 1.0]
-        for other in after[:_SCOPE]:
-            found.setdefault(stem(other), reading.surface[at])
-    return found
+        if negates(word):
+            heavy = [place for place in range(at + 1, len(stems)) if stems[place]]
+            denied |= dict.fromkeys(heavy[:_SCOPE], at)
+    stated = {word for place, word in enumerate(stems) if place not in denied}
+    return {stems[place]: at for place, at in denied.items() if stems[place] not in stated}
 
 
 def _contraries(claim: Reading, passage: Reading) -> Iterator[Difference]:
     """Words of the claim that the passage lacks, and says the opposite of."""
-    theirs = set(map(stem, passage.lower))
-    mine = set(map(stem, claim.lower))
-    only_theirs = [
-        (word, passage.surface[at])
-        for at, word in enumerate(passage.lower)
-        if stem(word) not in mine
-    ]
+    theirs, mine = set(map(stem, passage.lower)), set(map(stem, claim.lower))
+    free = [at for at, word in enumerate(passage.lower) if stem(word) not in mine]
     for at, word in enumerate(claim.lower):
         if stem(word) in theirs:
             continue
-        for other, surface in only_theirs:
-            if contrary(word, other):
-                yield Difference(Kind.NEGATION, claim.surface[at], surface)
-                break
+        other = next((place for place in free if contrary(word, passage.lower[place])), None)
+        if other is not None:
+            yield Difference(Kind.NEGATION, claim.surface[at], passage.surface[other])
 
 
-def _quantities(claim: Reading, passage: Reading) -> Iterator[tuple[Difference, bool]]:
-    """A quantifier of the claim that speaks for more than any of the passage, or for the others.
+def _quantities(claim: Reading, sentence: Reading) -> Iterator[tuple[Difference, bool]]:
+    """Quantifiers that speak for more than the sentence's do, or for the others.
 
     "Some" does not bear "all" out, and "none" denies "some".
     """
-    mine = [(at, r) for at, word in enumerate(claim.lower) if (r := reach(word)) is not None]
-    theirs = [(at, r) for at, word in enumerate(passage.lower) if (r := reach(word)) is not None]
-    if not mine or not theirs or {r for _, r in mine} & {r for _, r in theirs}:
-        return
-    (at, said), (there, stated) = mine[0], theirs[0]
-    opposed = bool(said) != bool(stated)
-    if said > stated or opposed:
-        yield Difference(Kind.NEGATION, claim.surface[at], passage.surface[there]), opposed
+    facing = [
+        (one, other, said, stated)
+        for one, other in substituted(claim, sentence)
+        if (said := reach(claim.lower[one])) is not None
+        and (stated := reach(sentence.lower[other])) is not None
+    ]
+    for one, other, said, stated in facing or _only(claim, sentence):
+        opposed = (said is Reach.NONE) is not (stated is Reach.NONE)
+        if said > stated or opposed:
+            words = claim.surface[one], sentence.surface[other]
+            yield Difference(Kind.NEGATION, *words), opposed
 
 
-def _names(claim: Reading, everywhere: list[Reading]) -> Iterator[Difference]:
-    """Names of the claim that the evidence nowhere mentions."""
-    known = {stem(word) for one in everywhere for word in one.lower}
-    for at in sorted(claim.names):
-        if stem(claim.lower[at]) not in known:
-            yield Difference(Kind.NAME, claim.surface[at], None)
+def _only(claim: Reading, sentence: Reading) -> list[tuple[int, int, Reach, Reach]]:
+    """The first quantifier of each, where they have none in common."""
+    mine = [(at, said) for at, word in enumerate(claim.lower) if (said := reach(word)) is not None]
+    theirs = [(at, r) for at, word in enumerate(sentence.lower) if (r := reach(word)) is not None]
+    if not mine or not theirs or {said for _, said in mine} & {r for _, r in theirs}:
+        return []
+    return [(mine[0][0], theirs[0][0], mine[0][1], theirs[0][1])]
+
+
+def _names(claim: Reading, sentence: Reading, evidence: Sequence[Reading]) -> Iterator[Difference]:
+    """Names that the evidence nowhere mentions, or that stand where the sentence has another.
+
+    Where most words are capitalised, as in a title, every one of them but the first may be a name.
+    """
+    known = {stem(word) for one in evidence for word in one.lower}
+    figures = {at for fact in claim.facts for at in range(fact.start, fact.end)}
+    facing = {
+        one for one, other in substituted(claim, sentence) if sentence.surface[other][0].isupper()
+    }
+    for at, word in enumerate(claim.surface):
+        if not word[0].isupper() or at in figures or weight(claim.lower[at]) < 1.0:
+            continue
+        unknown = stem(claim.lower[at]) not in known
+        if (at in claim.names and unknown) or (at and (unknown or at in facing)):
+            yield Difference(Kind.NAME, word, None)

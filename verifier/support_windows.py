@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_EVIDENCE: Final = 200_000
 """Code points of evidence that are looked at; what is beyond counts as not there."""
 
-_PAIR_TOLL: Final = 0.98  # two sentences must share more than one does, or one is shown
+_PAIR_TOLL: Final = 0.95  # two sentences must share clearly more than one does
 _PHRASES: Final = 0.25  # how much shared pairs of neighbouring words count beside shared words
 
 
@@ -87,10 +87,14 @@ class Wanted:
 
     def overlap(self, passage: Passage) -> float:
         """How much of the claim a passage repeats, words and neighbours: from 0 to 1."""
-        words = self.covered(passage.stems)
+        return self.overlap_of(passage.stems, passage.pairs)
+
+    def overlap_of(self, stems: Iterable[str], pairs: frozenset[tuple[str, str]]) -> float:
+        """The same of stems, and of those that stand beside one another."""
+        words = self.covered(stems)
         if not self._pairs:
             return words
-        phrases = len(self._pairs & passage.pairs) / len(self._pairs)
+        phrases = len(self._pairs & pairs) / len(self._pairs)
         return (1 - _PHRASES) * words + _PHRASES * phrases
 
 
@@ -100,36 +104,38 @@ def passages(evidence: str) -> list[Passage]:
     return [Passage(start, end, read(evidence[start:end])) for start, end in sentences(evidence)]
 
 
-def best_passage(wanted: Wanted, found: list[Passage], evidence: str) -> Passage | None:
-    """The sentence, or two neighbours, that repeats most of a claim; the first of equals."""
-    best: tuple[float, Passage | tuple[Passage, Passage]] | None = None
-    for overlap, passage in _rated(wanted, found):
-        if best is None or overlap > best[0]:
-            best = overlap, passage
-    if best is None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a claim's words stand.
+
+    Attributes:
+        sentence: the one that repeats most of it.
+        passage: that one, or two neighbours that together repeat clearly more.
+    """
+
+    sentence: Passage
+    passage: Passage
+
+
+def best_place(wanted: Wanted, found: list[Passage], evidence: str) -> Place | None:
+    """The place that repeats most of a claim; the first of equals. None if there is no sentence."""
+    if not found:
         return None
-    if isinstance(best[1], Passage):
-        return best[1]
-    first, second = best[1]
-    return Passage(first.start, second.end, read(evidence[first.start : second.end]))
-
-
-def _rated(
-    wanted: Wanted, found: list[Passage]
-) -> Iterator[tuple[float, Passage | tuple[Passage, Passage]]]:
     alone = [wanted.overlap(passage) for passage in found]
-    yield from zip(alone, found, strict=True)
-    for at in range(len(found) - 1):
-        one, other = found[at], found[at + 1]
+    at = max(range(len(found)), key=lambda place: (alone[place], -place))
+    most, passage = alone[at], found[at]
+    for overlap, one, other in _neighbours(wanted, found, alone):
+        if overlap * _PAIR_TOLL > most:
+            most = overlap * _PAIR_TOLL
+            passage = Passage(one.start, other.end, read(evidence[one.start : other.end]))
+    return Place(found[at], passage)
+
+
+def _neighbours(
+    wanted: Wanted, found: list[Passage], alone: list[float]
+) -> Iterator[tuple[float, Passage, Passage]]:
+    """Neighbours that both share something with the claim, and how much they share together."""
+    for at, (one, other) in enumerate(pairwise(found)):
         if alone[at] and alone[at + 1] and one.end <= other.start:
-            together = Passage(
-                one.start,
-                other.end,
-                # For its words alone: it is read in full if it turns out the best.
-                Reading(
-                    "",
-                    one.reading.surface + other.reading.surface,
-                    one.reading.lower + other.reading.lower,
-                ),
-            )
-            yield wanted.overlap(together) * _PAIR_TOLL, (one, other)
+            stems = one.stems + other.stems
+            yield wanted.overlap_of(stems, one.pairs | other.pairs), one, other

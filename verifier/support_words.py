@@ -24,6 +24,7 @@ _LIGHT: Final = frozenset(
     ).split()
 )
 _LIGHT_WEIGHT: Final = 0.1
+_FIGURE_WEIGHT: Final = 0.5  # the right figure tells like sentences apart; a wrong one misleads
 
 _SUFFIXES: Final = tuple(
     "izations ization ations ation ingly ments ment ities ness ings ing ions ion edly ies ied ers "
@@ -117,7 +118,11 @@ _QUANTIFIERS: Final = {
 
 
 def weight(word: str) -> float:
-    """How much a word, in lower case, says: little where it only binds others."""
+    """How much a word, in lower case, tells of where to look; nothing, if it turns or measures."""
+    if negates(word) or word in _QUANTIFIERS:
+        return 0.0
+    if word[:1].isdigit():
+        return _FIGURE_WEIGHT
     return _LIGHT_WEIGHT if word in _LIGHT else 1.0
 
 
