@@ -36,6 +36,7 @@ NOTHING: Final = b""
 """The signature of a text without words, which nearly agrees with nothing."""
 
 _SEED: Final = 1
+_SLICE: Final = 1_024
 _ORDER: Final = np.uint64(0xC2B2AE3D27D4EB4F)  # makes "a b" another pair than "b a"
 
 
@@ -52,10 +53,14 @@ def signatures(words: Words) -> list[bytes]:
     if not len(counts):
         return []
     pairs, starts = _neighbours(words)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(
-        pairs, starts.astype(np.uint64), SLOTS, _SEED
-    )
-    low = np.array(matrix.to_rows(), dtype=np.uint64).astype("<u2")
+    low = np.empty((len(counts), SLOTS), dtype="<u2")
+    for first in range(0, len(counts), _SLICE):
+        ends = starts[first : first + _SLICE + 1]
+        matrix = RMinHash.digest_matrix_from_flat_token_hashes(
+            pairs[ends[0] : ends[-1]], (ends - ends[0]).astype(np.uint64), SLOTS, _SEED
+        )
+        # They come as one Python number a slot, which is twenty times what is kept of them.
+        low[first : first + _SLICE] = np.array(matrix.to_rows(), dtype=np.uint64)
     return [
         row.tobytes() if count else NOTHING for row, count in zip(low, counts.tolist(), strict=True)
     ]

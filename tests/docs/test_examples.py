@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,44 +17,17 @@ from retrieval.status import Action
 from tests.docs.documents import DOCUMENTS, ROOT, code, fences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.docs.conftest import Reader
 
 LEAVE = "# Leave\n\nFull-time staff have 28 days of leave a year, agreed with the team lead.\n"
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Where the README's reader stands: a folder with documents, and the command on the path."""
-    (tmp_path / "handbook").mkdir()
-    (tmp_path / "handbook" / "leave.md").write_text(LEAVE, encoding="utf-8")
-    data = tmp_path / "data"
-    yield {
-        **{name: value for name, value in os.environ.items() if "CLEARANCE" not in name},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "CLEARANCE_DATA_DIR": str(data),
-        "CLEARANCE_EMBEDDER": "hash:64",
-    }
-    lock = data / "index" / "process.lock"
-    if lock.exists() and lock.read_text():
-        os.kill(int(lock.read_text()), signal.SIGTERM)
-
-
 @pytest.mark.slow
-def test_the_readme_does_what_it_says(tmp_path: Path, environment: dict[str, str]) -> None:
-    outputs = []
-    for fence in fences("README.md"):
-        if fence.mark == "run":
-            done = subprocess.run(  # noqa: S603 - the project's own README
-                ["bash", "-euc", fence.text],  # noqa: S607 - as its reader would
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, fence.text + done.stderr
-            outputs.append(done.stdout)
-    first, hidden, kept_current, accounted = outputs
+def test_the_readme_does_what_it_says(reader: Reader) -> None:
+    handbook = reader.folder / "handbook"
+    handbook.mkdir()
+    (handbook / "leave.md").write_text(LEAVE, encoding="utf-8")
+    first, hidden, kept_current, accounted = reader.follow("README.md")
     assert "28 days" in first
     assert "28 days" not in hidden
     assert hidden.count("no evidence") == 2

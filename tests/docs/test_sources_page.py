@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,48 +21,22 @@ from retrieval.cli.config_file import read_config
 from tests.docs.documents import code, fences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.docs.conftest import Reader
 
 PAGE = "docs/sources.md"
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Where the reader stands: the command on the path, and a database of tickets."""
-    with sqlite3.connect(tmp_path / "tickets.db") as db:
+@pytest.mark.slow
+def test_the_commands_do_what_the_page_says(reader: Reader) -> None:
+    tickets = reader.folder / "tickets.db"
+    with sqlite3.connect(tickets) as db:
         db.execute("CREATE TABLE ticket (id, body, readers, changed, closed)")
         db.execute("INSERT INTO ticket VALUES (1, 'It leaks.', 'group:staff', '2026-01-01', 0)")
     db.close()
-    data = tmp_path / "data"
-    yield {
-        **{name: value for name, value in os.environ.items() if "CLEARANCE" not in name},
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "CLEARANCE_DATA_DIR": str(data),
-        "CLEARANCE_EMBEDDER": "hash:64",
-        "COLUMNS": "200",
-        "TICKETS_URL": f"sqlite:///{tmp_path / 'tickets.db'}",
-    }
-    lock = data / "index" / "process.lock"
-    if lock.exists() and lock.read_text():
-        os.kill(int(lock.read_text()), signal.SIGTERM)
-
-
-@pytest.mark.slow
-def test_the_commands_do_what_the_page_says(tmp_path: Path, environment: dict[str, str]) -> None:
-    outputs = []
-    for fence in fences(PAGE):
-        if fence.mark == "run":
-            done = subprocess.run(  # noqa: S603 - the project's own page
-                ["bash", "-euc", fence.text],  # noqa: S607 - as its reader would
-                cwd=tmp_path,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert done.returncode == 0, fence.text + done.stderr
-            outputs.append(done.stdout)
-    folder, manifest, database = outputs
+    reader.environment["TICKETS_URL"] = f"sqlite:///{tickets}"
+    folder, manifest, database = reader.follow(PAGE)
     assert re.search(r"ok +acme/handbook +2 documents", folder)
     assert re.search(r"ok +acme/wiki +3 documents", manifest)
     assert re.search(r"ok +acme/tickets +1 document ", database)
