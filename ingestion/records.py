@@ -84,3 +84,19 @@ class ErasureRow(TenantScoped, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     certificate: Mapped[str]
+
+
+class BegunErasureRow(TenantScoped, Base):
+    """An erasure that has begun and has no certificate yet; signing that removes it.
+
+    ``by`` is what it was asked for by, ``subject`` a keyed digest of what was asked for, ``scope``
+    (a JSON object) what it set out to remove, by ids and keyed digests alone.
+    """
+
+    __tablename__ = "erasure_begun"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    by: Mapped[str]
+    subject: Mapped[str]
+    scope: Mapped[str]

@@ -6,24 +6,28 @@ What never lives here: a write.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
 from acl.digest import keyed
+from acl.orm import batches
+from ingestion.erasure.begun import Begun, new_id, unfinished
+from ingestion.erasure.traces import lost_chunks
 from ingestion.errors import ErasureError
 from ingestion.models import DocumentRow, OccurrenceRow, VersionRow
 from ingestion.prepare import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from ingestion.context import IngestContext
+    from ingestion.erasure.comments import Comment, Comments
 
 _PAGE = 64
 _SHORTEST_TERM = 3
@@ -66,19 +70,30 @@ class Doomed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Every document an erasure would remove, in the order of their ids."""
+    """Everything an erasure would remove.
+
+    Attributes:
+        tenant: whose.
+        documents: those that are there, in the order of their ids.
+        comments: what callers said of them, or, by a term, with that in it.
+        begun: the same by ids and digests. It holds more if an erasure of the same subject died:
+            what that had set out to remove, whether or not it is gone by now.
+        resumed: whether one did.
+        term: the term, case folded; None if the erasure is not by one, or it is known no more.
+    """
 
     tenant: str
-    subject: Subject
     documents: tuple[Doomed, ...]
+    comments: tuple[Comment, ...]
+    begun: Begun
+    resumed: bool
+    term: str | None
 
-    def digest(self, secret: bytes) -> str:
-        """What the certificate says of the subject: a keyed digest, and not the name itself."""
-        return keyed(secret, "erasure", self.tenant, self.subject.by, self.subject.name).hex()
 
-
-def plan_erasure(context: IngestContext, tenant: str, subject: Subject) -> Plan:
-    """Find every document an erasure would remove.
+def plan_erasure(
+    context: IngestContext, tenant: str, subject: Subject, *, comments: Comments
+) -> Plan:
+    """Find everything an erasure would remove, and go on with one of the same subject that died.
 
     Raises:
         ErasureError: the subject is too vague to be searched for, or there is no such thing.
@@ -87,14 +102,65 @@ def plan_erasure(context: IngestContext, tenant: str, subject: Subject) -> Plan:
         raise ErasureError(
             f"a term has at least {_SHORTEST_TERM} characters: a shorter one stands everywhere"
         )
+    # What the certificate says of the subject: a keyed digest, and not the name itself.
+    digest = keyed(context.secret, "erasure", tenant, subject.by, subject.name).hex()
+    term = subject.name.strip().casefold() if subject.by is By.TERM else None
     with context.database.read(tenant) as session:
-        found = tuple(_doomed(session, tenant, row) for row in _found(session, tenant, subject))
-    if not found:
+        died = [one for one in unfinished(session, tenant) if one.subject == digest]
+        found = {row.id: _doomed(session, tenant, row) for row in _found(session, tenant, subject)}
+    begun = died[0] if died else Begun(new_id(), subject.by.value, digest)
+    plan = _planned(context, tenant, begun, found, comments, resumed=bool(died), term=term)
+    if not (plan.documents or plan.comments or died):
         raise ErasureError(
             f"nothing of tenant {tenant} answers to this {subject.by}: nothing was erased",
             code="nothing_to_erase",
         )
-    return Plan(tenant, subject, found)
+    return plan
+
+
+def plan_unfinished(context: IngestContext, tenant: str, *, comments: Comments) -> list[Plan]:
+    """What is to be done for every erasure that died without a certificate, the oldest first."""
+    with context.database.read(tenant) as session:
+        died = unfinished(session, tenant)
+    return [
+        _planned(context, tenant, begun, {}, comments, resumed=True, term=None) for begun in died
+    ]
+
+
+def _planned(
+    context: IngestContext,
+    tenant: str,
+    begun: Begun,
+    found: dict[str, Doomed],
+    comments: Comments,
+    *,
+    resumed: bool,
+    term: str | None,
+) -> Plan:
+    ids = sorted(begun.documents.union(found))
+    shown = comments.shown(tenant, ids)
+    with context.database.read(tenant) as session:
+        for row in _named(session, tenant, begun.documents.difference(found)):
+            found[row.id] = _doomed(session, tenant, row)
+        chunks = lost_chunks(session, tenant, ids, shown)
+    said = comments.find(tenant, documents=ids, chunks=chunks | begun.chunks, term=term)
+    whole = begun.joined(
+        replace(
+            begun,
+            documents=frozenset(ids),
+            chunks=frozenset(chunks),
+            remarks=frozenset(comment.remark for comment in said),
+        )
+    )
+    documents = tuple(found[ident] for ident in sorted(found))
+    return Plan(tenant, documents, tuple(said), whole, resumed, term)
+
+
+def _named(session: Session, tenant: str, ids: Iterable[str]) -> Iterator[DocumentRow]:
+    for some in batches(sorted(ids)):
+        yield from session.scalars(
+            select(DocumentRow).where(DocumentRow.tenant == tenant, DocumentRow.id.in_(some))
+        )
 
 
 def _found(session: Session, tenant: str, subject: Subject) -> Iterator[DocumentRow]:

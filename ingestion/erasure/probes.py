@@ -1,7 +1,7 @@
 """Looking for what was erased, in the places where it stood, and saying what was not looked into.
 
-By id and by vector in every generation of the index, by bytes in the file of the catalogue. A probe
-that could not be made says so, and counts as nothing found by nobody.
+By id and by vector in every generation of the index, by bytes in the files of the catalogue and of
+the comments. A probe that could not be made says so, and counts as nothing found by nobody.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from ingestion.index.port import SearchRequest
 from ingestion.models import ChunkRow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from acl.orm import Database
     from ingestion.context import IngestContext
+    from ingestion.erasure.comments import Comments, Remark
     from ingestion.erasure.traces import Traces
 
 _BLOCK: Final = 1 << 20
@@ -41,6 +45,7 @@ class Kind(StrEnum):
     ID = "id"
     VECTOR = "vector"
     TEXT = "text"
+    COMMENT = "comment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +65,39 @@ class Probe:
     detail: str
 
 
-def probe(context: IngestContext, tenant: str, traces: Traces) -> tuple[Probe, ...]:
+def probe(
+    context: IngestContext,
+    tenant: str,
+    traces: Traces,
+    comments: Comments,
+    remarks: Collection[Remark],
+) -> tuple[Probe, ...]:
     """Look for every trace."""
-    return by_id(context, traces), by_vector(context, tenant, traces), by_text(context, traces)
+    return (
+        by_id(context, traces),
+        by_vector(context, tenant, traces),
+        by_text(context, traces, comments, said=bool(remarks)),
+        by_comment(tenant, comments, remarks),
+    )
+
+
+def by_comment(tenant: str, comments: Comments, remarks: Collection[Remark]) -> Probe:
+    """Ask for the very comments."""
+    found = comments.left(tenant, remarks)
+    return Probe(Kind.COMMENT, len(remarks), found, "every comment was asked for its text")
 
 
 def by_id(context: IngestContext, traces: Traces) -> Probe:
     """Ask the index for the very points."""
     sought = sum(len(ids) for ids in traces.points.values())
-    found = sum(len(context.index(name).has(ids)) for name, ids in traces.points.items() if ids)
+    # An erasure that is taken up again may know of a generation that was dropped meanwhile; asking
+    # for it would make an empty one.
+    held = set(context.host.generations())
+    found = sum(
+        len(context.index(name).has(ids))
+        for name, ids in traces.points.items()
+        if ids and name in held
+    )
     return Probe(Kind.ID, sought, found, "every generation of the index was asked for its points")
 
 
@@ -96,26 +125,42 @@ def by_vector(context: IngestContext, tenant: str, traces: Traces) -> Probe:
     return Probe(Kind.VECTOR, sought, len(found), f"searched as {asked:,} principals of the tenant")
 
 
-def by_text(context: IngestContext, traces: Traces) -> Probe:
-    """Compact the catalogue's file, and read every byte of it and of its log."""
-    file = file_of(context)
+def by_text(context: IngestContext, traces: Traces, comments: Comments, *, said: bool) -> Probe:
+    """Compact the catalogue's file, and read every byte of it and of its log.
+
+    Args:
+        context: the installation.
+        traces: what to look for.
+        comments: the keeper of comments.
+        said: whether comments went too, so that the file that they are kept in is looked into.
+    """
+    file = file_of(context.database)
     if file is None:
         return Probe(Kind.TEXT, 0, 0, "not looked for: the catalogue is not a file of ours")
-    emptied = _compact(context)
+    files = {file: context.database}
+    beside = file_of(comments.database) if said else None
+    if beside is not None:
+        files.setdefault(beside, comments.database)
+    emptied = [_compact(database) for database in files.values()]
     found = {
-        piece for path in (file, file.with_name(f"{file.name}-wal")) for piece in _in(path, traces)
+        piece
+        for path in files
+        for one in (path, path.with_name(f"{path.name}-wal"))
+        for piece in _in(one, traces)
     }
-    found -= (elsewhere := _elsewhere(context, found))
+    found -= (elsewhere := _elsewhere(context, found, comments))
     detail = "every byte of the catalogue's file and its log was read"
+    if len(files) > 1:
+        detail += ", and of the file that comments are kept in"
     if elsewhere:
         detail += f"; {len(elsewhere):,} pieces stand in other documents too"
-    if not emptied:
+    if not all(emptied):
         detail += "; the log could not be emptied while somebody was reading"
     return Probe(Kind.TEXT, len(traces.pieces), len(found), detail)
 
 
-def _elsewhere(context: IngestContext, pieces: set[bytes]) -> set[bytes]:
-    """Those of the pieces that a chunk which stays has in its text, of whichever tenant."""
+def _elsewhere(context: IngestContext, pieces: Iterable[bytes], comments: Comments) -> set[bytes]:
+    """Those of the pieces that a chunk or a comment which stays has, of whichever tenant."""
     stays = set()
     with context.database.unguarded("a text may stand with another tenant too") as session:
         for piece in pieces:
@@ -124,29 +169,29 @@ def _elsewhere(context: IngestContext, pieces: set[bytes]) -> set[bytes]:
             if len(piece) - len(words.encode()) > _CUT:
                 continue
             held = select(ChunkRow.id).where(ChunkRow.text.contains(words, autoescape=True))
-            if session.scalar(held.limit(1)) is not None:
+            if session.scalar(held.limit(1)) is not None or comments.say(words):
                 stays.add(piece)
     return stays
 
 
 def left_out(context: IngestContext) -> tuple[str, ...]:
     """What an erasure does not cover."""
-    if file_of(context) is None:
+    if file_of(context.database) is None:
         return (*_ALWAYS_LEFT, "dead rows of the database server until its next VACUUM")
     return _ALWAYS_LEFT
 
 
-def file_of(context: IngestContext) -> Path | None:
-    """The catalogue's file; None if it is on a server, or in memory."""
-    url = make_url(context.database.url)
+def file_of(database: Database) -> Path | None:
+    """A database's file; None if it is on a server, or in memory."""
+    url = make_url(database.url)
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         return None
     return Path(url.database)
 
 
-def _compact(context: IngestContext) -> bool:
+def _compact(database: Database) -> bool:
     """Write the file anew without what was deleted, and empty its log. False if it stays full."""
-    connection = context.database.writer.raw_connection()
+    connection = database.writer.raw_connection()
     try:
         cursor = connection.cursor()
         cursor.execute("PRAGMA temp_store=FILE")  # a copy of the catalogue may not fit memory

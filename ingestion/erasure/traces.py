@@ -5,7 +5,7 @@ Held in memory while the erasure runs and never written down.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
@@ -14,10 +14,12 @@ from acl.orm import batches
 from ingestion.models import ChunkRow, EmbeddingRow, GenerationRow, OccurrenceRow, VersionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from sqlalchemy.orm import Session
+
+    from ingestion.erasure.comments import Comment
 
 _PIECE = 48
 _SHORTEST = 16
@@ -38,6 +40,15 @@ class Traces:
     vectors: dict[str, list[tuple[str, bytes]]]
     pieces: tuple[bytes, ...]
 
+    def joined(self, points: Mapping[str, Iterable[str]], comments: Iterable[Comment]) -> Traces:
+        """These, with further points, and with pieces of comments."""
+        every = {
+            name: sorted({*self.points.get(name, ()), *points.get(name, ())})
+            for name in {*self.points, *points}
+        }
+        said = (_piece(one.text.encode("utf-8", "surrogatepass")) for one in comments)
+        return replace(self, points=every, pieces=tuple(sorted(set(self.pieces).union(*said))))
+
 
 def traces_of(session: Session, tenant: str, documents: Sequence[str]) -> Traces:
     """The traces of documents that are about to be erased, as far as nothing else shares them."""
@@ -56,6 +67,29 @@ def traces_of(session: Session, tenant: str, documents: Sequence[str]) -> Traces
         pieces |= {piece for _, vector in vectors[generation] for piece in _piece(vector)}
     points = {name: sorted({row.id for row in rows}) for name, rows in chunks.items()}
     return Traces(points, vectors, tuple(sorted(pieces)))
+
+
+def lost_chunks(
+    session: Session, tenant: str, documents: Sequence[str], shown: Iterable[str]
+) -> set[str]:
+    """Ids of chunks that stand, or stood when they were shown, in no documents but these."""
+    going, lost = set(documents), set(shown)
+    for some in batches(documents):
+        lost |= set(
+            session.scalars(
+                select(OccurrenceRow.chunk_id)
+                .where(OccurrenceRow.tenant == tenant, OccurrenceRow.document_id.in_(some))
+                .distinct()
+            )
+        )
+    for few in batches(sorted(lost)):
+        stands = session.execute(
+            select(OccurrenceRow.chunk_id, OccurrenceRow.document_id)
+            .where(OccurrenceRow.tenant == tenant, OccurrenceRow.chunk_id.in_(few))
+            .distinct()
+        )
+        lost -= {chunk for chunk, document in stands if document not in going}
+    return lost
 
 
 def _own_chunks(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from retrieval.cli.exits import CommandError, Exit
+from retrieval.cli.exits import CommandError, Exit, reported
 from retrieval.cli.opening import opened, require_tenant
 from retrieval.cli.options import Json, Tenant
 from retrieval.cli.output import console, counted, hint, show_json, table
@@ -43,41 +43,64 @@ def erase(
             metavar="TEXT",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Finish every erasure that was interrupted before it had its certificate.",
+        ),
+    ] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Only list what would be erased.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Erase without asking.")] = False,
     as_json: Json = False,
 ) -> None:
     """Erase documents with every version, vector and signature, and sign a certificate.
 
-    What was erased is looked for afterwards: by id and by vector in the index, by bytes in the
-    file of the catalogue. The certificate says what is not covered, such as backups. A source that
-    still lists a document brings it back: remove it there first. Exit code 3 if something was
-    still found.
+    Comments on them go too, and by --term those that say it. What was erased is looked for
+    afterwards: by id and by vector in the index, by bytes in the files of the catalogue and of the
+    comments. The certificate says what is not covered, such as backups. A source that still lists
+    a document brings it back: remove it there first. An erasure that was interrupted is finished
+    by asking for the same again, or by --resume. Exit code 3 if something was still found.
     """
+    with reported():
+        if resume and (plan or any(one is not None for one in (document, source, term))):
+            raise CommandError("--resume finishes what was asked for before: give nothing else")
+        subject = None if resume else _subject(document, source, term)
     with opened(context) as runtime:
         from ingestion.erasure.certificate import erase as erase_now
-        from ingestion.erasure.plan import plan_erasure
+        from ingestion.erasure.plan import plan_erasure, plan_unfinished
+        from retrieval.comments import FeedbackComments
 
         require_tenant(runtime, tenant)
-        work = runtime.ingest_context()
-        doomed = plan_erasure(work, tenant, _subject(document, source, term))
-        if plan:
-            _show_plan(doomed, as_json=as_json)
-            return
-        if not yes:
-            if as_json:
-                raise CommandError("--json does not ask: look at --plan first, then give --yes")
-            _show_plan(doomed, as_json=False)
-            typer.confirm("Erase them for good?", abort=True)
+        work, comments = runtime.ingest_context(), FeedbackComments(runtime.audit_database)
+        if subject is None:
+            plans = plan_unfinished(work, tenant, comments=comments)
+        else:
+            plans = [plan_erasure(work, tenant, subject, comments=comments)]
+            if plan:
+                _show_plan(plans[0], as_json=as_json)
+                return
+            if not yes:
+                if as_json:
+                    raise CommandError("--json does not ask: look at --plan first, then give --yes")
+                _show_plan(plans[0], as_json=False)
+                typer.confirm("Erase them for good?", abort=True)
         signer = runtime.signer
-        certificate = erase_now(
-            work,
-            doomed,
-            by=operator(),
-            sign=lambda claims: signer.sign(claims, typ=CERTIFICATE),
-        )
-    _show_certificate(certificate, as_json=as_json)
-    raise typer.Exit(Exit.OK if certificate.clean else Exit.PARTIAL)
+        certificates = [
+            erase_now(
+                work,
+                doomed,
+                comments=comments,
+                by=operator(),
+                sign=lambda claims: signer.sign(claims, typ=CERTIFICATE),
+            )
+            for doomed in plans
+        ]
+    if resume:
+        _show_resumed(certificates, as_json=as_json)
+    else:
+        _show_certificate(certificates[0], as_json=as_json)
+    raise typer.Exit(Exit.OK if all(one.clean for one in certificates) else Exit.PARTIAL)
 
 
 def _subject(document: str | None, source: str | None, term: str | None) -> Subject:
@@ -96,7 +119,13 @@ def _subject(document: str | None, source: str | None, term: str | None) -> Subj
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
     if as_json:
-        show_json({"documents": [asdict(document) for document in plan.documents]})
+        show_json(
+            {
+                "documents": [asdict(document) for document in plan.documents],
+                "comments": len(plan.begun.remarks),
+                "resumed": plan.resumed,
+            }
+        )
         return
     rows = [
         (one.source, one.external_id, one.title, one.versions, one.places, one.deleted)
@@ -108,7 +137,20 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
     console().print(
         f"{counted(len(plan.documents), 'document')} would be erased"
         + (f", {hidden:,} of them not shown here (see --json)" if hidden else "")
+        + (f", and {counted(len(plan.begun.remarks), 'comment')}" if plan.begun.remarks else "")
     )
+    if plan.resumed:
+        hint("an erasure of the same was interrupted: this one finishes it, and certifies both")
+
+
+def _show_resumed(certificates: list[Certificate], *, as_json: bool) -> None:
+    if as_json:
+        show_json({"certificates": [one.to_dict() for one in certificates]})
+        return
+    if not certificates:
+        console().print("no erasure was interrupted")
+    for certificate in certificates:
+        _show_certificate(certificate, as_json=False)
 
 
 def _show_certificate(certificate: Certificate, *, as_json: bool) -> None:
@@ -116,7 +158,8 @@ def _show_certificate(certificate: Certificate, *, as_json: bool) -> None:
         show_json(certificate.to_dict())
         return
     console().print(
-        f"{counted(certificate.documents, 'document')} erased, certificate {certificate.id}",
+        f"{counted(certificate.documents, 'document')} and "
+        f"{counted(certificate.comments, 'comment')} erased, certificate {certificate.id}",
         style="green" if certificate.clean else "yellow",
     )
     rows = [(one.kind.value, one.sought, one.found, one.detail) for one in certificate.probes]

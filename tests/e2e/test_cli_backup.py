@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from ingestion.erasure import certificate
 from retrieval.cli import checks
 from retrieval.cli.app import app
+from tests.support.interrupted import Died
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,17 +78,44 @@ def test_an_erasure_is_planned_asked_for_and_certified(run: Run) -> None:
     assert run("erase", "-t", "acme", "--term", "quixwood", "--json").exit_code == 2
     done = run("erase", "-t", "acme", "--term", "quixwood", "--yes", "--json")
     assert done.exit_code == 0, done.output
-    certificate = json.loads(done.stdout)
-    assert certificate["clean"]
-    assert {probe["kind"]: probe["found"] for probe in certificate["probes"]} == {
+    made = json.loads(done.stdout)
+    assert made["clean"]
+    assert {probe["kind"]: probe["found"] for probe in made["probes"]} == {
         "id": 0,
         "vector": 0,
         "text": 0,
+        "comment": 0,
     }
     assert "Quixwood" not in texts(run, "loan granted in spring")
     again = run("erase", "-t", "acme", "--term", "quixwood", "--yes")
     assert again.exit_code == 2
     assert "nothing of tenant acme" in again.stderr
+
+
+def test_an_erasure_that_was_interrupted_is_resumed_and_certified(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARANCE_SIGNING_DIR", str(tmp_path / "docs" / "case.md"))
+    assert run("erase", "-t", "acme", "--term", "quixwood", "--yes").exit_code != 0
+    monkeypatch.delenv("CLEARANCE_SIGNING_DIR")
+    assert "Quixwood" in texts(run, "loan granted in spring")  # refused before anything was touched
+    nothing = run("erase", "-t", "acme", "--resume", "--json")
+    assert (nothing.exit_code, json.loads(nothing.stdout)) == (0, {"certificates": []})
+    monkeypatch.setattr(certificate, "probe", _died)
+    with pytest.raises(Died):
+        run("erase", "-t", "acme", "--term", "quixwood", "--yes")
+    monkeypatch.undo()
+    monkeypatch.setenv("CLEARANCE_EMBEDDER", "hash:64")
+    resumed = run("erase", "-t", "acme", "--resume", "--json")
+    assert resumed.exit_code == 0, resumed.output
+    [made] = json.loads(resumed.stdout)["certificates"]
+    assert (made["documents"], made["clean"]) == (1, True)
+    refused = run("erase", "-t", "acme", "--resume", "--term", "quixwood")
+    assert refused.exit_code == 2
+
+
+def _died(*_: object) -> None:
+    raise Died
 
 
 @pytest.mark.parametrize("given", [(), ("--term", "abc", "--source", "docs")])

@@ -12,8 +12,7 @@ from sqlalchemy import func, insert, select
 from acl import signing
 from acl.audit.events import EventKind
 from acl.audit.models import AuditRow
-from ingestion.erasure.certificate import Certificate, erase
-from ingestion.erasure.plan import By, Plan, Subject, plan_erasure
+from ingestion.erasure.plan import By, Plan
 from ingestion.erasure.probes import Kind, by_id, by_text
 from ingestion.erasure.traces import traces_of
 from ingestion.errors import ErasureError
@@ -22,20 +21,19 @@ from ingestion.models import DocumentRow, EmbeddingRow, VersionRow
 from ingestion.records import ErasureRow, NearPairRow, SignatureRow
 from tests.support.content import assert_consistent
 from tests.support.installation import TENANT, Installation, caller
-from tests.support.source import ListedSource, Shelved, acl, allow
+from tests.support.source import ListedSource, Shelved
+from tests.unit.ingestion.erasing import (
+    SECRET_TEXT,
+    SHARED,
+    SHELF,
+    SPECS,
+    comments_of,
+    erased,
+    planned,
+)
 
 if TYPE_CHECKING:
     from tests.support.interrupted import InterruptedHost
-
-SPECS = (acl("staff", allow("user:ann")),)
-SECRET_TEXT = "Zebediah Quixwood was granted a loan of 12345 euros in spring."
-SHARED = "A loan needs two signatures, and nobody signs twice."
-SHELF = {
-    "zeb.md": Shelved(f"# Case\n\n{SECRET_TEXT}", "staff"),
-    "rules.md": Shelved(f"# Rules\n\n{SHARED}", "staff"),
-    "copy.md": Shelved(f"# Rules\n\n{SHARED}", "staff"),
-    "travel.md": Shelved("# Travel\n\nThe allowance abroad is 55 euros a day.", "staff"),
-}
 
 
 @pytest.fixture
@@ -45,22 +43,8 @@ def told(world: Installation) -> Installation:
     return world
 
 
-def planned(world: Installation, by: By, name: str) -> Plan:
-    return plan_erasure(world.runtime.ingest_context(), TENANT, Subject(by, name))
-
-
 def names(plan: Plan) -> set[str]:
     return {document.external_id for document in plan.documents}
-
-
-def erased(world: Installation, by: By, name: str) -> Certificate:
-    signer = world.runtime.signer
-    return erase(
-        world.runtime.ingest_context(),
-        planned(world, by, name),
-        by="cli:tess",
-        sign=lambda claims: signer.sign(claims, typ="test"),
-    )
 
 
 def count(world: Installation, model: Any) -> int:
@@ -207,6 +191,6 @@ def test_the_probes_find_what_was_not_erased(told: Installation) -> None:
         traces = traces_of(session, TENANT, [document.id for document in plan.documents])
     assert by_id(context, traces).found == 1
     if told.runtime.database.url.startswith("sqlite"):
-        probe = by_text(context, traces)
+        probe = by_text(context, traces, comments_of(told), said=False)
         assert probe.sought >= 2
         assert probe.found >= 1
