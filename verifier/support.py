@@ -18,9 +18,11 @@ from verifier.support_checks import compare_claim
 from verifier.support_windows import Wanted, best_place, passages
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from verifier.changes import Difference
     from verifier.support_checks import Findings
-    from verifier.support_windows import Passage
+    from verifier.support_windows import Passage, Place
 
 MODEL: Final = "rules-1"
 """What the check is called where its verdicts are shown or kept."""
@@ -78,31 +80,63 @@ class Support:
     abstained: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A text that was read once, to hold many claims to it."""
+
+    text: str
+    passages: tuple[Passage, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Evidence:
+        """Read a text: linear in its length, of which the first 200,000 code points count."""
+        return cls(text, tuple(passages(text)))
+
+
 def check_support(claim: str, evidence: str) -> Support:
     """Judge whether evidence supports a claim.
 
-    Linear in the length of the evidence, of which the first 200,000 code points count, as do the
-    first 8,000 of the claim.
-
     Args:
-        claim: one statement.
+        claim: one statement; its first 8,000 code points count.
         evidence: text as served.
     """
+    return judge(claim, [Evidence.of(evidence)])[0]
+
+
+def judge(claim: str, texts: Sequence[Evidence]) -> tuple[Support, int | None]:
+    """Judge whether some texts together support a claim.
+
+    Args:
+        claim: one statement; its first 8,000 code points count.
+        texts: pieces of evidence.
+
+    Returns:
+        How they stand to it, and which of them holds the passage that decided; None if none does.
+    """
     wanted = Wanted.of(claim)
-    found = passages(evidence)
-    place = best_place(wanted, found, evidence)
-    if place is None or not wanted.covered(place.passage.stems):
-        return Support(SupportVerdict.NOT_ENOUGH)
+    places = [
+        (place, at)
+        for at, text in enumerate(texts)
+        if (place := best_place(wanted, text.passages, text.text)) is not None
+        and wanted.covered(place.passage.stems)
+    ]
+    if not places:
+        return Support(SupportVerdict.NOT_ENOUGH), None
+    place, which = max(places, key=lambda found: (wanted.overlap(found[0].passage), -found[1]))
+    everything = [passage for text in texts for passage in text.passages]
+    return _judged(wanted, place, everything), which
+
+
+def _judged(wanted: Wanted, place: Place, everything: Sequence[Passage]) -> Support:
     best = place.passage
     findings = compare_claim(
         wanted.reading,
         sentence=place.sentence.reading,
         passage=best.reading,
-        evidence=[one.reading for one in found],
+        evidence=[one.reading for one in everything],
     )
-    shared = wanted.overlap(best)
-    score = _score(wanted, best, found, findings)
-    contradiction = _contradiction(shared, findings)
+    score = _score(wanted, best, everything, findings)
+    contradiction = _contradiction(wanted.overlap(best), findings)
     verdict = SupportVerdict.NOT_ENOUGH
     if contradiction >= CONTRADICTED:
         verdict = SupportVerdict.CONTRADICTED
@@ -120,8 +154,10 @@ def check_support(claim: str, evidence: str) -> Support:
     )
 
 
-def _score(wanted: Wanted, best: Passage, found: list[Passage], findings: Findings) -> float:
-    everywhere = wanted.covered(word for one in found for word in one.stems)
+def _score(
+    wanted: Wanted, best: Passage, everything: Sequence[Passage], findings: Findings
+) -> float:
+    everywhere = wanted.covered(word for one in everything for word in one.stems)
     shared = (
         _PHRASES * wanted.overlap(best)
         + _EVERYWHERE * everywhere

@@ -16,7 +16,7 @@ from verifier.sentences import sentences
 from verifier.support_words import stem, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MAX_EVIDENCE: Final = 200_000
 """Code points of evidence that are looked at; what is beyond counts as not there."""
@@ -117,7 +117,7 @@ class Place:
     passage: Passage
 
 
-def best_place(wanted: Wanted, found: list[Passage], evidence: str) -> Place | None:
+def best_place(wanted: Wanted, found: Sequence[Passage], evidence: str) -> Place | None:
     """The place that repeats most of a claim; the first of equals. None if there is no sentence."""
     if not found:
         return None
@@ -132,7 +132,7 @@ def best_place(wanted: Wanted, found: list[Passage], evidence: str) -> Place | N
 
 
 def _neighbours(
-    wanted: Wanted, found: list[Passage], alone: list[float]
+    wanted: Wanted, found: Sequence[Passage], alone: list[float]
 ) -> Iterator[tuple[float, Passage, Passage]]:
     """Neighbours that both share something with the claim, and how much they share together."""
     for at, (one, other) in enumerate(pairwise(found)):

@@ -20,6 +20,7 @@ class EventKind(StrEnum):
 
     QUERY = "query"
     EVIDENCE = "evidence"
+    VERIFY = "verify"
     WITHDRAWN = "withdrawn"
     DENIAL = "denial"
     AUDIT_READ = "audit.read"
