@@ -2,12 +2,14 @@
 
 A promotion swaps books and states and touches no chunk, so it takes as long for a million chunks
 as for ten; the one that was active stays ready, and every write goes to it, until it is retired.
-Each change is in the audit of every tenant, for each is served by it.
+Each change is in the audit of every tenant, for each is served by it. What is kept of
+near-duplicates is of the texts that are served, so it is settled anew after each switch.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
@@ -19,6 +21,7 @@ from ingestion.books import swap
 from ingestion.errors import GenerationError
 from ingestion.lock import exclusive
 from ingestion.models import EmbeddingRow, GenerationRow, GenerationState
+from ingestion.near.record import settle
 from ingestion.register import forget_content, stored
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from ingestion.context import IngestContext
 
 PERMILLE = 1_000
+_LOG = logging.getLogger(__name__)
 
 
 def promote(context: IngestContext, ident: str, *, by: str, force: bool = False) -> str | None:
@@ -58,7 +62,10 @@ def promote(context: IngestContext, ident: str, *, by: str, force: bool = False)
                 code="gate_refused",
             )
         body = {"forced": not passed}
-        return _serve(session, context, row, by=by, kind=EventKind.GENERATION_PROMOTE, body=body)
+        kind = EventKind.GENERATION_PROMOTE
+        before = _serve(session, context, row, by=by, kind=kind, body=body)
+    _settle(context)
+    return before
 
 
 def rollback(context: IngestContext, *, by: str) -> str:
@@ -89,6 +96,7 @@ def rollback(context: IngestContext, *, by: str) -> str:
         ident = row.id
         require_generation(context.host, ident)
         _serve(session, context, row, by=by, kind=EventKind.GENERATION_ROLLBACK, body={})
+    _settle(context)
     return ident
 
 
@@ -149,6 +157,7 @@ def serve_rebuilt(context: IngestContext, ident: str, *, by: str) -> None:
             old = _serve(session, context, row, by=by, kind=kind, body=body)
         if old is not None:
             clear_away(context, old)
+    _settle(context)
 
 
 def clear_away(context: IngestContext, ident: str) -> None:
@@ -205,6 +214,25 @@ def _serve(
     )
     _tell(session, context, kind, {"generation": row.id, "before": before, **body}, by=by)
     return before
+
+
+def _settle(context: IngestContext) -> None:
+    """Bring near-duplicates in line with what is served now. Never under the writer lock.
+
+    The switch is done and acknowledged by its audit, so nothing that goes wrong here may make it
+    look as if it had failed; the next run of each tenant settles what was left.
+    """
+    with _everyone(context) as session:
+        tenants = _tenants(session)
+    for tenant in tenants:
+        try:
+            settle(context, tenant)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the switch has happened
+            # Its kind alone: the text of a foreign error may hold that of a document.
+            _LOG.warning(
+                "near-duplicates were not settled after a switch (%s); the next run does it",
+                type(error).__name__,
+            )
 
 
 def _end_canaries(session: Session) -> None:
