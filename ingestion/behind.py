@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import update
 
+from ingestion.active import kept_generations
+from ingestion.lock import exclusive
 from ingestion.models import GenerationRow, GenerationState
 from ingestion.register import forget_content
 
@@ -41,6 +43,23 @@ def found_again(context: IngestContext, generations: Collection[str]) -> None:
             _building_again(session, context, lost)
             for ident in lost:
                 forget_content(session, ident)
+
+
+def begin_lost_again(context: IngestContext) -> list[str]:
+    """Note which generations beside the active one the engine does not hold. Returns their ids.
+
+    For after a restore: a backup holds no index, so what was ready beside the active generation is
+    in the catalogue alone. Said at once, or it would look ready until the next write.
+    """
+    with exclusive(context.lock_path):
+        beside = [
+            row.id
+            for row in kept_generations(context.database)
+            if row.state != GenerationState.ACTIVE
+        ]
+        lost = sorted(set(beside) - set(context.host.generations()))
+        found_again(context, lost)
+    return lost
 
 
 def _building_again(session: Session, context: IngestContext, generations: Collection[str]) -> None:

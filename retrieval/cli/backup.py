@@ -81,7 +81,7 @@ def restore(
     """Make a data directory of a backup, and its index from the catalogue.
 
     Every file is checked against the backup's manifest first; of one that was changed, nothing is
-    restored.
+    restored. What was served is indexed again; generations beside it are named, to be built again.
     """
     with reported():
         from ingestion.backup import restore as restore_files
@@ -91,15 +91,25 @@ def restore(
         settings = settings_of(context)
         _require_files(settings)
         manifest = restore_files(source, settings.data_dir)
-    generation = _index_again(context, quiet=as_json)
+    generation, lost = _index_again(context, quiet=as_json)
     if as_json:
         show_json(
-            {"directory": str(settings.data_dir), "generation": generation, **asdict(manifest)}
+            {
+                "directory": str(settings.data_dir),
+                "generation": generation,
+                "build_again": lost,
+                **asdict(manifest),
+            }
         )
         return
     console().print(f"{settings.data_dir}: restored as of {manifest.created_at}", style="green")
     if not manifest.keys:
         hint("put the signing keys back, or new ones are made: receipts of before need the old")
+    if lost:
+        hint(
+            f"only what is served was indexed again: build {', '.join(lost)} again by 'clearance "
+            "generations build', with the options of then, before it can be promoted"
+        )
     hint(f"clearance --data-dir {settings.data_dir} doctor")
 
 
@@ -108,19 +118,25 @@ def _require_files(settings: Settings) -> None:
         raise CommandError("CLEARANCE_DATABASE_URL names a server: restore it with its own tools")
 
 
-def _index_again(context: typer.Context, *, quiet: bool) -> str | None:
-    """Build the index of what was restored; None if nothing was ever ingested there."""
+def _index_again(context: typer.Context, *, quiet: bool) -> tuple[str | None, list[str]]:
+    """Build the index of what was restored; None if nothing was ever ingested there.
+
+    Returns:
+        The generation that is served now, and those beside it that would have to be built again.
+    """
     with opened(context) as runtime:
         from ingestion.active import current_generation
+        from ingestion.behind import begin_lost_again
         from ingestion.generations import rebuild
         from ingestion.report import Progress
 
         if current_generation(runtime.database) is None:
-            return None
+            return None, []
         with progress("all tenants", quiet=quiet) as advance:
 
             def step(done: int, total: int) -> None:
                 if advance is not None:
                     advance(Progress(done, total, 0, "indexing"))
 
-            return rebuild(runtime.ingest_context(), step, by="restore")
+            work = runtime.ingest_context()
+            return rebuild(work, step, by="restore"), begin_lost_again(work)

@@ -71,6 +71,28 @@ def test_a_restored_directory_answers_as_before_and_passes_the_doctor(
     assert "not empty" in again.stderr
 
 
+def test_a_restore_names_the_generations_that_have_to_be_built_again(
+    run: Run, tmp_path: Path
+) -> None:
+    assert run("generations", "build", "--max-tokens", "8").exit_code == 0
+    file = str(tmp_path / "a.backup")
+    assert run("backup", file, "--with-keys").exit_code == 0
+    made = run("restore", file, str(tmp_path / "new"), "--json")
+    assert made.exit_code == 0, made.output
+    told = json.loads(made.stdout)
+    assert (told["generation"], told["build_again"]) == ("g3", ["g2"])
+    restored = runner(tmp_path / "new")
+    listed = json.loads(restored("generations", "list", "--json").stdout)
+    states = {one["id"]: one["state"] for one in listed}
+    assert (states["g2"], states["g3"]) == ("building", "active")
+    assert restored("generations", "promote", "g2", "--force").exit_code != 0
+    assert restored("generations", "build", "--max-tokens", "8").exit_code == 0
+    assert restored("generations", "promote", "g2", "--force").exit_code == 0
+    assert texts(restored, "per diem abroad")
+    said = run("restore", file, str(tmp_path / "other"))
+    assert "build g2 again" in said.stderr
+
+
 def test_an_erasure_is_planned_asked_for_and_certified(run: Run) -> None:
     planned = run("erase", "-t", "acme", "--term", "quixwood", "--plan", "--json")
     assert [one["external_id"] for one in json.loads(planned.stdout)["documents"]] == ["case.md"]
