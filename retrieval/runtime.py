@@ -231,6 +231,8 @@ class Runtime:
             limits=ParseLimits(),
             spec=self._spec,
             load=self.load_embedder,
+            parse_seconds=self.settings.parse_seconds,
+            parse_workers=self.settings.parse_workers,
         )
 
     def identify(self, token: str) -> Identity:

@@ -83,6 +83,18 @@ class Settings(BaseSettings):
     index_idle_seconds: float = Field(
         default=300, gt=0, description="The index process ends after this long without clients."
     )
+    parse_seconds: float = Field(
+        default=60,
+        ge=1,
+        le=3_600,
+        description="A document that takes longer to parse is reported as timeout.",
+    )
+    parse_workers: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Documents parsed at once, each in a process of its own.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that serve binds to.")
     port: int = Field(default=8321, ge=0, le=65535, description="Port that serve binds to.")
     public_url: str | None = Field(

@@ -9,7 +9,7 @@ import typer
 
 from retrieval.cli.exits import CommandError, reported
 from retrieval.cli.opening import opened
-from retrieval.cli.options import AclMaxAge, Json, MaxAge, Tenant
+from retrieval.cli.options import AclMaxAge, Json, MaxAge, Since, Tenant
 from retrieval.cli.origin import origin_of
 from retrieval.cli.output import console, hint, show_json
 from retrieval.cli.runs import exit_code, print_report, progress
@@ -17,6 +17,7 @@ from retrieval.cli.watching import run_on_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from ingestion.report import RunReport
     from retrieval.runtime import Runtime
@@ -61,6 +62,7 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would change; write nothing.")
     ] = False,
+    since: Since = None,
     confirm_deletions: Annotated[
         bool,
         typer.Option("--confirm-deletions", help="Accept that far fewer documents are listed."),
@@ -85,6 +87,8 @@ def ingest(
         name = origin.named(source)
         if watch and origin.kind != "folder":
             raise CommandError("--watch is for folders: run anything else again by a schedule")
+        if watch and since is not None:
+            raise CommandError("--since is for one run: leave it or --watch out")
     with opened(context) as runtime:
 
         def once(cancelled: Callable[[], bool]) -> RunReport:
@@ -98,6 +102,7 @@ def ingest(
                 acl_max_age_seconds=acl_max_age,
                 full=full,
                 dry_run=dry_run,
+                since=since,
                 confirm_deletions=confirm_deletions,
                 cancelled=cancelled,
                 quiet=as_json,
@@ -127,6 +132,7 @@ def run_source(
     acl_max_age_seconds: int | None = None,
     full: bool = False,
     dry_run: bool = False,
+    since: datetime | None = None,
     confirm_deletions: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
     quiet: bool = False,
@@ -149,6 +155,7 @@ def run_source(
             ),
             full=full,
             dry_run=dry_run,
+            since=since,
             confirm_deletions=confirm_deletions,
             on_progress=advance,
             cancelled=cancelled,

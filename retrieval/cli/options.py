@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from retrieval.cli.durations import parse_duration, parse_moment
+from retrieval.cli.durations import parse_duration, parse_moment, parse_past
 
 Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", metavar="TENANT")]
 AnyTenant = Annotated[
@@ -30,6 +30,16 @@ AclMaxAge = Annotated[
         parser=parse_duration,
         metavar="DURATION",
         help="How old may its permissions be before it closes, such as 4h.",
+    ),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        parser=parse_past,
+        help="Only what was modified after this: a duration such as 2d, or a date. Nothing is "
+        "deleted, and the source does not count as checked.",
+        metavar="MOMENT",
     ),
 ]
 Expires = Annotated[

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrieval.cli.durations import parse_past
 from retrieval.cli.exits import CommandError, Exit
 from retrieval.cli.opening import opened, require_tenant
-from retrieval.cli.options import AnyTenant, Json
+from retrieval.cli.options import AnyTenant, Json, Since
 from retrieval.cli.output import console, errors, printable, show_json
 from retrieval.cli.runs import exit_code, print_report, progress, progress_of_many
 
@@ -39,15 +37,7 @@ def reindex(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would change; write nothing.")
     ] = False,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            parser=parse_past,
-            help="Only what was modified after this: a duration such as 2d, or a date. Nothing is "
-            "deleted, and the source does not count as checked.",
-            metavar="MOMENT",
-        ),
-    ] = None,
+    since: Since = None,
     confirm_deletions: Annotated[
         bool,
         typer.Option("--confirm-deletions", help="Accept that far fewer documents are listed."),

@@ -142,3 +142,33 @@ def test_a_source_keeps_its_kind_and_an_unknown_one_is_named(run: Run, tmp_path:
     assert "the kinds are folder, fsspec, jsonl, parquet, sql" in run(*arguments, "flder").stderr
     config.write_text("url: memory://x\n")
     assert "of kind 'folder'" in run(*arguments, "fsspec").stderr
+
+
+def test_since_takes_what_was_modified_after_it_and_deletes_nothing(
+    run: Run, tmp_path: Path
+) -> None:
+    path = tmp_path / "wiki.jsonl"
+
+    def write(*rows: tuple[str, str]) -> None:
+        path.write_text(
+            "\n".join(
+                json.dumps({"external_id": name, "text": f"About {name}.", "modified_at": at})
+                for name, at in rows
+            )
+        )
+
+    ingest = ("ingest", str(path), "-t", "acme", "--allow", "user:ann", "--json")
+    write(("gone", "2024-01-01"))
+    assert report(run(*ingest))["added"] == 1
+    write(("old", "2024-01-01"), ("new", "2024-03-01"))
+    since = report(run(*ingest, "--since", "2024-02-01"))
+    assert (since["added"], since["deleted"]) == (1, 0)
+    whole = report(run(*ingest, "--confirm-deletions"))
+    assert (whole["added"], whole["unchanged"], whole["deleted"]) == (1, 1, 1)
+    assert run(*ingest, "--since", "2999-01-01").exit_code == 2
+
+
+def test_since_is_not_for_watching(run: Run, tmp_path: Path) -> None:
+    watch = run("ingest", str(tmp_path), "-t", "acme", "--watch", "--since", "2d")
+    assert watch.exit_code == 2
+    assert "--since" in watch.stderr

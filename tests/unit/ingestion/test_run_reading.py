@@ -6,17 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from ingestion.documents import RawDocument, SourceItem
 from ingestion.jobs import SourceConfig, ingest
 from ingestion.parsing import guarded
 from ingestion.run.reading import LIGHT_BYTES, is_light
+from retrieval.settings import Settings
 from tests.support.installation import TENANT, Installation, caller
 from tests.support.source import Shelved
 from tests.unit.ingestion.shelves import SHELF, counts, listed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ingestion.report import RunReport
+    from tests.support.catalogue import Blank
 
 PAGE = "<html><body><p>The canteen opens at noon.</p></body></html>"
 
@@ -57,6 +62,22 @@ def run(world: Installation, shelf: dict[str, Shelved], *, seconds: float) -> Ru
     return ingest(
         context, listed(shelf), tenant=TENANT, config=SourceConfig("memory", {}), full=True
     )
+
+
+def test_an_operator_says_how_long_and_how_many_at_once(
+    blank_catalogue: Blank, tmp_path: Path
+) -> None:
+    with Installation.open(blank_catalogue, tmp_path, parse_seconds=5, parse_workers=1) as world:
+        context = world.runtime.ingest_context()
+        assert (context.parse_seconds, context.parse_workers) == (5, 1)
+
+
+@pytest.mark.parametrize(
+    "given", [{"parse_seconds": 0.5}, {"parse_seconds": 3_601}, {"parse_workers": 0}]
+)
+def test_both_are_bounded(given: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(given))):
+        Settings.model_validate(given)
 
 
 def test_a_parser_that_takes_too_long_is_killed_and_costs_one_document(
