@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Engine, MetaData, String, create_engine, event, text
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Dialect
     from sqlalchemy.orm import UOWTransaction
+    from sqlalchemy.sql.base import ExecutableOption
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TENANT = "tenant"
@@ -102,14 +104,18 @@ def _guard_statement(state: ORMExecuteState) -> None:
         _guard_values(state, tenant)
     if not state.is_insert:
         # Without asking which classes are in it: counts, unions and subqueries do not tell.
-        state.statement = state.statement.options(
-            with_loader_criteria(
-                TenantScoped,
-                lambda cls: cls.tenant == tenant,
-                include_aliases=True,
-                track_closure_variables=True,
-            )
-        )
+        state.statement = state.statement.options(_confined_to(tenant))
+
+
+@lru_cache(maxsize=1024)
+def _confined_to(tenant: str) -> ExecutableOption:
+    """Confine a statement to one tenant. Kept, since it says nothing of any one statement."""
+    return with_loader_criteria(
+        TenantScoped,
+        lambda cls: cls.tenant == tenant,
+        include_aliases=True,
+        track_closure_variables=True,
+    )
 
 
 def _guard_values(state: ORMExecuteState, tenant: str) -> None:
