@@ -233,6 +233,20 @@ def test_a_document_that_cannot_be_fetched_is_pending_if_its_source_marks_it_as_
     assert row(world, "b.md").pending_since is None, "nobody knows that it changed"
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_newer_version_that_turns_out_to_be_another_acl_alone_is_pending_no_more(
+    world: Installation, *, full: bool
+) -> None:
+    world.ingest(TellingSource([Told("a.md", RULE, revision="1")]))
+    world.ingest(
+        TellingSource([Told("a.md", RULE, revision="2")], broken=frozenset({"a.md"})), full=full
+    )
+    assert row(world, "a.md").pending_since == world.clock()
+    moved = world.ingest(TellingSource([Told("a.md", RULE, acl="board", revision="2")]), full=full)
+    assert done(moved) == {"moved": 1}
+    assert row(world, "a.md").pending_since is None
+
+
 def test_a_name_listed_twice_is_reported_and_the_first_counts(world: Installation) -> None:
     twice = [Told("a.md", RULE), Told("b.md", RULE), Told("a.md", OTHER, acl="board")]
     report = world.ingest(TellingSource(twice))
