@@ -1,227 +1,126 @@
-"""Checking an agent's draft: do the quotes stand in the evidence they cite?
+"""Checking an agent's draft: do the quotes stand in the evidence, and does it support the claims?
 
 Only evidence that the caller may see now is looked at. A citation that was never issued, belongs to
-somebody else, or cites what is deleted or lost is ``unavailable``: one word, whichever it is.
-Whether evidence *supports* a claim is not judged here yet, and every claim says so.
+somebody else, or cites what is deleted or withheld is ``not_found``: one word, whichever it is.
+What must never live here: the text of claims or evidence in what is returned or recorded.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field
 
-from acl.errors import NotFoundError
-from ingestion.catalog import locate, source_states
-from retrieval.assemble import best_place, date, trust
+from acl.audit.events import Event, EventKind, identity
 from retrieval.evidence import Model
-from retrieval.ids import well_formed
-from retrieval.pipeline import recheck
-from retrieval.receipt_store import own_statement
 from retrieval.standing import rights_hold, snapshot
-from verifier.citations import MAX_QUOTE, QuoteOutcome, check_quote
-from verifier.policy import TrustVerdict
+from retrieval.verify_evidence import chunks_of, evidence_of
+from retrieval.verify_quotes import CitationResult
+from retrieval.verify_request import Assertion, VerifyRequest, assertions
+from retrieval.verify_verdict import Bench, CheckedClaim, Judged
+from verifier.support import MODEL, SupportVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from acl.caller import Caller
-    from retrieval.receipt_statement import Statement
     from retrieval.runtime import Runtime
     from retrieval.standing import Snapshot
+    from retrieval.verify_evidence import Cited
+    from retrieval.verify_request import Reference
 
-MAX_CLAIMS: Final = 50
-MAX_CITATIONS: Final = 20
-MAX_TOGETHER: Final = 200
-MAX_CLAIM_CHARS: Final = 4_000
+__all__ = ["CitationResult", "VerifyRequest", "VerifyResponse", "verify_claims"]
+
 _ATTEMPTS: Final = 3
-
-_Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-_Place = Annotated[str, StringConstraints(pattern=r"^e[1-9][0-9]{0,2}$")]
-
-
-class _Body(BaseModel):
-    """Base of the parts of a request: what is not known is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CitationToCheck(_Body):
-    """What a claim rests on: a chunk, or a piece of an answer by its receipt."""
-
-    chunk_id: _Id | None = Field(default=None, description="As in the evidence.")
-    receipt_id: _Id | None = Field(default=None, description="With evidence, instead of chunk_id.")
-    evidence: _Place | None = Field(default=None, description="Such as e1, as in the answer.")
-    quote: Annotated[str, StringConstraints(min_length=1, max_length=MAX_QUOTE)] | None = Field(
-        default=None, description="The words quoted from it, if any."
-    )
-
-    @model_validator(mode="after")
-    def _name_one_thing(self) -> CitationToCheck:
-        by_receipt = (self.receipt_id is not None, self.evidence is not None)
-        if any(by_receipt) == (self.chunk_id is not None) or any(by_receipt) != all(by_receipt):
-            raise ValueError("give chunk_id, or receipt_id with evidence, and not both")
-        return self
-
-
-class ClaimToCheck(_Body):
-    """One statement of a draft."""
-
-    text: Annotated[str, StringConstraints(min_length=1, max_length=MAX_CLAIM_CHARS)]
-    citations: list[CitationToCheck] = Field(min_length=1, max_length=MAX_CITATIONS)
-
-
-class VerifyRequest(_Body):
-    """``POST /v1/verify`` and the tool ``verify_claims``."""
-
-    claims: list[ClaimToCheck] = Field(min_length=1, max_length=MAX_CLAIMS)
-
-    @model_validator(mode="after")
-    def _stay_within_reason(self) -> VerifyRequest:
-        count = sum(len(claim.citations) for claim in self.claims)
-        if count > MAX_TOGETHER:
-            raise ValueError(f"{count} citations: check at most {MAX_TOGETHER} at once")
-        return self
-
-
-class CitationResult(StrEnum):
-    """What became of one citation."""
-
-    QUOTED = "quoted"
-    ALTERED = "altered"
-    NOT_FOUND = "not_found"
-    UNQUOTED = "unquoted"
-    UNAVAILABLE = "unavailable"
-
-
-_RESULT_OF: Final = {
-    QuoteOutcome.EXACT: CitationResult.QUOTED,
-    QuoteOutcome.ALIGNED: CitationResult.QUOTED,
-    QuoteOutcome.ALTERED: CitationResult.ALTERED,
-    QuoteOutcome.STITCHED: CitationResult.ALTERED,
-    QuoteOutcome.NOT_FOUND: CitationResult.NOT_FOUND,
-    QuoteOutcome.EMPTY: CitationResult.NOT_FOUND,
-}
-
-
-class CheckedCitation(Model):
-    """One citation, in the order of the request."""
-
-    result: CitationResult = Field(
-        description="quoted: the quote stands in the evidence. altered: it stands there otherwise, "
-        "or was put together from parts. not_found: it does not stand there. unquoted: the "
-        "evidence is there, and no quote was given. unavailable: no such evidence, or not for you."
-    )
-    start: int | None = Field(description="Where in the evidence's text the quote stands.")
-    end: int | None
-
-
-class CheckedClaim(Model):
-    """One claim, in the order of the request."""
-
-    support: Literal["not_assessed"] = "not_assessed"
-    reasons: list[Literal["support_not_assessed"]] = Field(
-        default=["support_not_assessed"],
-        description="support_not_assessed: quotes were checked; whether the evidence supports the "
-        "claim was not.",
-    )
-    citations: list[CheckedCitation]
 
 
 class VerifyResponse(Model):
     """What the check found; neither claims nor evidence are repeated."""
 
     request_id: str
+    model: str = Field(default=MODEL, description="What judged support.")
     claims: list[CheckedClaim]
-
-
-_UNAVAILABLE: Final = CheckedCitation(result=CitationResult.UNAVAILABLE, start=None, end=None)
+    citation_recall: float | None = Field(
+        description="Share of the claims that their citations support; None without a claim."
+    )
+    citation_precision: float | None = Field(
+        description="Share of the citations that help to support their claim: alone, or because "
+        "the others do not without it. None without a citation."
+    )
 
 
 def verify_claims(
     runtime: Runtime, caller: Caller, request: VerifyRequest, *, request_id: str
 ) -> VerifyResponse:
-    """Check the citations of a draft against what the caller may see now.
+    """Check the claims of a draft against what the caller may see now.
 
-    As with an answer, the rights are looked at last of all. While they keep changing under us,
-    nothing is available.
+    As with an answer, the check is on record before it leaves, and the rights are looked at last of
+    all. While they keep changing under us, nothing is found.
+
+    Raises:
+        AuditError: it could not be recorded, so it is not served.
     """
-    statements = _statements(runtime, caller, request)
-    cited = {one: _chunk_of(one, statements) for one in _citations(request)}
-    ids = sorted({ident for ident in cited.values() if ident is not None})
+    asked = list(assertions(request))
+    named = chunks_of(runtime, caller, (one for claim in asked for one in claim.citations))
+    ids = sorted({ident for ident in named.values() if ident is not None})
     for _ in range(_ATTEMPTS):
         before = snapshot(runtime, caller)
-        checked = _check_all(cited, _texts(runtime, before, ids))
+        pieces = evidence_of(runtime, before, ids)
+        cited = {one: pieces[ident] for one, ident in named.items() if ident in pieces}
+        response = _judged(asked, cited, request_id=request_id)
+        _record(runtime, caller, before, cited, response)
         if rights_hold(runtime, caller, before.scope):
-            break
-    else:
-        checked = _check_all(cited, {})
+            return response
+        body = {**identity(caller), "request": request_id}
+        runtime.ledger.record(caller.tenant, Event(EventKind.WITHDRAWN, body))
+    return _judged(asked, {}, request_id=request_id)
+
+
+def _judged(
+    asked: Sequence[Assertion], cited: Mapping[Reference, Cited], *, request_id: str
+) -> VerifyResponse:
+    bench = Bench.of(cited)
+    judged = [bench.judge(one) for one in asked]
+    supported = [one.claim.verdict is SupportVerdict.SUPPORTED for one in judged]
     return VerifyResponse(
         request_id=request_id,
-        claims=[
-            CheckedClaim(citations=[checked[citation] for citation in claim.citations])
-            for claim in request.claims
-        ],
+        claims=[one.claim for one in judged],
+        citation_recall=_share(supported),
+        citation_precision=_share(_precise(judged)),
     )
 
 
-def _citations(request: VerifyRequest) -> Iterable[CitationToCheck]:
-    return (citation for claim in request.claims for citation in claim.citations)
+def _precise(judged: Sequence[Judged]) -> list[bool]:
+    return [helps for one in judged for helps in one.precise]
 
 
-def _statements(runtime: Runtime, caller: Caller, request: VerifyRequest) -> dict[str, Statement]:
-    """The caller's own receipts among those cited."""
-    found = {}
-    for receipt_id in sorted({one.receipt_id for one in _citations(request) if one.receipt_id}):
-        try:
-            found[receipt_id] = own_statement(runtime, caller, receipt_id)
-        except NotFoundError:
-            continue  # absent or somebody else's: what cites it is unavailable
-    return found
+def _share(hits: Sequence[bool]) -> float | None:
+    return round(sum(hits) / len(hits), 4) if hits else None
 
 
-def _chunk_of(citation: CitationToCheck, statements: Mapping[str, Statement]) -> str | None:
-    if citation.chunk_id is not None:
-        return citation.chunk_id if well_formed(citation.chunk_id) else None
-    statement = statements.get(citation.receipt_id or "")
-    place = int((citation.evidence or "e0")[1:])
-    if statement is None or place > len(statement.citations):
-        return None
-    return statement.citations[place - 1].chunk_id
-
-
-def _texts(runtime: Runtime, before: Snapshot, ids: Sequence[str]) -> dict[str, str]:
-    """The chunks among ``ids`` that the caller may see, as they would be served."""
-    scope = before.scope
-    with runtime.database.read(scope.tenant) as session:
-        chunks = {ident: chunk for ident, (_, chunk) in locate(session, scope, ids).items()}
-        names = sorted({place.source for chunk in chunks.values() for place in chunk.places})
-        sources = source_states(session, scope.tenant, names)
-    served = {}
-    for chunk in chunks.values():
-        if not recheck(scope, chunk):
-            continue
-        places = [date(one, sources, now=runtime.clock(), max_age=None) for one in chunk.places]
-        current = [place for place in places if not place.excluded]
-        if current:
-            place = best_place(current).place
-            trusted = trust(chunk, place, runtime.settings.trust_policy)
-            if trusted.verdict is not TrustVerdict.WITHHELD:
-                served[chunk.id] = trusted.text
-    return served
-
-
-def _check_all(
-    cited: Mapping[CitationToCheck, str | None], texts: Mapping[str, str]
-) -> dict[CitationToCheck, CheckedCitation]:
-    return {one: _check(one, texts.get(ident or "")) for one, ident in cited.items()}
-
-
-def _check(citation: CitationToCheck, text: str | None) -> CheckedCitation:
-    if text is None:
-        return _UNAVAILABLE
-    if citation.quote is None:
-        return CheckedCitation(result=CitationResult.UNQUOTED, start=None, end=None)
-    match = check_quote(citation.quote, text)
-    return CheckedCitation(result=_RESULT_OF[match.outcome], start=match.start, end=match.end)
+def _record(
+    runtime: Runtime,
+    caller: Caller,
+    before: Snapshot,
+    cited: Mapping[Reference, Cited],
+    response: VerifyResponse,
+) -> None:
+    """Put on record who checked against what, and what came of it; no text."""
+    seen = {one.chunk_id: one.place for one in cited.values()}
+    verdicts = Counter(claim.verdict.value for claim in response.claims)
+    results = Counter(one.result.value for claim in response.claims for one in claim.citations)
+    body = {
+        **identity(caller),
+        "purpose": caller.narrowing.purpose,
+        "request": response.request_id,
+        "view": before.resolved.view.digest,
+        "model": response.model,
+        "evidence": [
+            {"chunk": ident, "document": place.document_id, "version": place.version}
+            for ident, place in sorted(seen.items())
+        ],
+        "verdicts": dict(sorted(verdicts.items())),
+        "citations": dict(sorted(results.items())),
+    }
+    runtime.ledger.record(caller.tenant, Event(EventKind.VERIFY, body))

@@ -20,7 +20,7 @@ Verifier = Annotated[Caller, Depends(Authorised(ApiScope.VERIFY))]
 def verify(
     body: VerifyRequest, caller: Verifier, runtime: RuntimeOf, request: Request
 ) -> VerifyResponse:
-    """Whether quotes stand in the evidence they cite, as far as the caller may see it."""
+    """Whether claims are supported by the evidence they cite, as far as the caller may see it."""
     return verify_claims(runtime, caller, body, request_id=request_id_of(request))
 
 

@@ -174,11 +174,13 @@ TOOLS: Final = {
         ),
         ToolSpec(
             name="verify_claims",
-            title="Check quotes in a draft",
+            title="Check claims and quotes in a draft",
             description=(
-                "Before answering, check that what you quote stands in the evidence you cite. Each "
-                "citation comes back as quoted, altered, not_found, unquoted or unavailable. It "
-                "does not judge whether the evidence supports the claim."
+                "Before answering, check a draft: give answer with its [e1] markers and the "
+                "receipt_id they come from, or claims with what each cites. Each claim comes back "
+                "as supported, contradicted or not_enough, with the passage that decided; each "
+                "citation as quoted, unquoted, altered, stitched, misplaced, misquoted, "
+                "unverifiable or not_found. Correct or drop what is not supported."
             ),
             arguments=VerifyRequest,
             result=VerifyResponse,

@@ -210,9 +210,9 @@ def test_quotes_can_be_checked_by_a_token_for_it(served: Served) -> None:
     _, token = served.key("ann", ApiScope.RETRIEVE, ApiScope.VERIFY)
     chunk = served.call(token, "retrieve", query=QUESTION).structured_content["evidence"][0]
     citation = {"chunk_id": chunk["chunk_id"], "quote": "55 euros"}
-    claims = [{"text": "It is 55 euros a day.", "citations": [citation]}]
+    claims = [{"text": "The per diem abroad is 55 euros.", "citations": [citation]}]
     [claim] = served.call(token, "verify_claims", claims=claims).structured_content["claims"]
-    assert claim["support"] == "not_assessed"
+    assert claim["verdict"] == "supported"
     assert claim["citations"][0]["result"] == "quoted"
     refused = problem(served.call(served.key("ann")[1], "verify_claims", claims=claims))
     assert refused["code"] == "forbidden"

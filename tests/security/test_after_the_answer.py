@@ -279,7 +279,7 @@ def test_what_a_source_no_longer_serves_cannot_be_quoted_from(world: Installatio
     chunk = ask(world).citations[0].chunk_id
     assert '"quoted"' in check(world, ANN, chunk_id=chunk)
     world.clock.advance(2 * HOUR)
-    assert '"unavailable"' in check(world, ANN, chunk_id=chunk)
+    assert '"not_found"' in check(world, ANN, chunk_id=chunk)
 
 
 @dataclass
@@ -315,7 +315,7 @@ def test_a_grant_that_expires_while_we_look_is_over(world: Installation, at: int
         assert allowed == (clock() == world.clock())
 
 
-def test_a_withheld_piece_is_unavailable_to_quotes(blank_catalogue: Blank, tmp_path: Path) -> None:
+def test_a_withheld_piece_is_not_found_by_quotes(blank_catalogue: Blank, tmp_path: Path) -> None:
     with Installation.open(
         blank_catalogue, tmp_path / "withholding", trust_policy=TrustPolicy.WITHHOLD
     ) as world:
@@ -325,7 +325,7 @@ def test_a_withheld_piece_is_unavailable_to_quotes(blank_catalogue: Blank, tmp_p
         with world.runtime.database.read(TENANT) as session:
             chunk = session.scalars(select(OccurrenceRow.chunk_id)).one()
         assert json.loads(check(world, ANN, chunk_id=chunk))["claims"][0]["citations"] == [
-            {"result": "unavailable", "start": None, "end": None}
+            {"result": "not_found", "start": None, "end": None, "stored": None}
         ]
 
 

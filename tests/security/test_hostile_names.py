@@ -98,6 +98,8 @@ def bodies(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "/v1/verify", {"claims": [{"text": name, "citations": [citation]}]}
     citation = {"receipt_id": name, "evidence": "e1"}
     yield "/v1/verify", {"claims": [{"text": name, "citations": [citation]}]}
+    yield "/v1/verify", {"answer": {"text": f"{name} [e1]", "receipt_id": name}}
+    yield "/v1/verify", {"answer": {"text": f"{name} [e1]", "chunks": {"e1": name}}}
     for field in ("chunk_id", "receipt_id"):
         yield "/v1/feedback", {field: name, "useful": True, "comment": name}
     for field in ("subject", "actor", "label", "purpose"):

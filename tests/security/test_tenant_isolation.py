@@ -116,6 +116,9 @@ def requests(world: Installation, names: list[str]) -> Iterator[Asked]:
         yield "POST", "/v1/retrieve", {"query": f"the allowance of {name}", "min_relevance": 0.0}
         citation = {"chunk_id": name, "quote": "allowance"}
         yield "POST", "/v1/verify", {"claims": [{"text": "So it is.", "citations": [citation]}]}
+        for marked in ({"receipt_id": name}, {"chunks": {"e1": name}}):
+            draft = {"text": "The allowance [e1].", **marked}
+            yield "POST", "/v1/verify", {"answer": draft}
         yield "POST", "/v1/feedback", {"receipt_id": name, "useful": True}
         yield "POST", "/v1/explain", {"principal": ADMIN, "acl": name}
         yield "POST", "/v1/explain", {"principal": ADMIN, "document": name}

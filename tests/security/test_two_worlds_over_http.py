@@ -135,6 +135,10 @@ def questions(rng: random.Random, ids: dict[str, list[str]]) -> Iterator[Asked]:
         yield "POST", "/mcp", tool("get_evidence", {"chunk_id": ident})
         claim = {"citations": [{"chunk_id": ident, "quote": rng.choice(SECTIONS)[2:20]}]}
         yield "POST", "/v1/verify", {"claims": [{"text": "So it is.", **claim}]}
+        cited = {"chunk_id": ident, "start": 2, "end": 20}
+        yield "POST", "/v1/verify", {"claims": [{"text": SECTIONS[7], "citations": [cited]}]}
+        draft = {"text": f"{SECTIONS[7]} [e1]", "chunks": {"e1": ident}}
+        yield "POST", "/mcp", tool("verify_claims", {"answer": draft})
         yield "POST", "/v1/feedback", {"chunk_id": ident, "useful": True}
     for ident in (*ids["receipt_id"], NOWHERE):
         yield "GET", f"/v1/receipts/{ident}", None
@@ -142,6 +146,9 @@ def questions(rng: random.Random, ids: dict[str, list[str]]) -> Iterator[Asked]:
         yield "POST", "/v1/feedback", {"receipt_id": ident, "useful": False}
         claim = {"citations": [{"receipt_id": ident, "evidence": "e1"}]}
         yield "POST", "/v1/verify", {"claims": [{"text": "So it is.", **claim}]}
+        draft = {"text": f"{SECTIONS[7]} [e1] {SECTIONS[0]} [e2]", "receipt_id": ident}
+        yield "POST", "/v1/verify", {"answer": draft}
+        yield "POST", "/mcp", tool("verify_claims", {"answer": draft})
     for method, path in _ODD:
         yield method, path, None
 
