@@ -29,6 +29,7 @@ from retrieval.cli import (
     serve,
     sources,
     status,
+    verify,
 )
 from retrieval.cli.exits import reported
 from retrieval.cli.opening import Globals
@@ -79,6 +80,7 @@ def before(
 ingest.register(app)
 reindex.register(app)
 query.register(app)
+verify.register(app)
 serve.register(app)
 status.register(app)
 duplicates.register(app)
