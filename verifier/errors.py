@@ -5,7 +5,8 @@ VerifierError
 ├── OffsetMapError     offset_map_invalid     a span outside a map, or bytes that are no map
 ├── FindingError       finding_invalid        a stored finding that cannot be read
 ├── MintError          sanitised_text_minted  somebody other than sanitise() made SanitisedText
-└── QuoteTooLongError  quote_too_long         a quote beyond the limit of the quote check
+├── QuoteTooLongError  quote_too_long         a quote beyond the limit of the quote check
+└── ScreenModelError   screen_model_invalid   weights that are not those that were reviewed
 ```
 
 What must never live here: the HTTP status of an error; that is decided once, in the web layer.
@@ -42,3 +43,9 @@ class QuoteTooLongError(VerifierError):
     """A quote longer than the check accepts; cite a shorter span."""
 
     code: ClassVar[str] = "quote_too_long"
+
+
+class ScreenModelError(VerifierError):
+    """The weights of the trained screen are missing, damaged or not those that were reviewed."""
+
+    code: ClassVar[str] = "screen_model_invalid"

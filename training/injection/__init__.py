@@ -1,0 +1,1 @@
+"""What the training of the injection screen is made of."""
