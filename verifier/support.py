@@ -28,7 +28,11 @@ MODEL: Final = "rules-1"
 """What the check is called where its verdicts are shown or kept."""
 
 SUPPORTED: Final = 0.6
-"""Score from which a claim counts as supported: to say so wrongly costs more than to abstain."""
+"""Score from which a claim counts as supported, if no rule speaks against it.
+
+To say so wrongly costs more than to abstain, so a claim that says more than its evidence is not
+supported, however much they share.
+"""
 
 ABSTAIN: Final = 0.4
 """Score from which it is too close to call: ``not_enough``, and said to be so."""
@@ -41,9 +45,11 @@ _PHRASES: Final = 0.3  # weight of words and neighbours shared with the passage
 _EVERYWHERE: Final = 0.3  # of words shared with all of the evidence; the rest: with the passage
 _SLOPE: Final = 6.0  # of the logistic curve from shared words to a score
 _MIDDLE: Final = 0.55  # share at which support is as likely as not
-_BEYOND: Final = 0.4  # what is left of the score for each thing the evidence does not state
+# Each difference counts as so many shared words less: they rank claims, and the rules decide.
+_BEYOND: Final = 0.3  # for the first thing the evidence does not state
+_FURTHER: Final = 0.1  # for each that follows
 _MOST_BEYOND: Final = 3  # such things that count
-_AGAINST: Final = 0.1  # what is left of it when the evidence says otherwise
+_AGAINST: Final = 0.4  # when the evidence says otherwise
 _ON_TOPIC: Final = 0.4  # share of words from which a difference is about the same thing
 
 
@@ -140,7 +146,7 @@ def _judged(wanted: Wanted, place: Place, everything: Sequence[Passage]) -> Supp
     verdict = SupportVerdict.NOT_ENOUGH
     if contradiction >= CONTRADICTED:
         verdict = SupportVerdict.CONTRADICTED
-    elif score >= SUPPORTED:
+    elif score >= SUPPORTED and not findings.against and not findings.beyond:
         verdict = SupportVerdict.SUPPORTED
     return Support(
         verdict,
@@ -163,10 +169,11 @@ def _score(
         + _EVERYWHERE * everywhere
         + (1 - _PHRASES - _EVERYWHERE) * wanted.covered(best.stems)
     )
-    score = 1 / (1 + math.exp(-_SLOPE * (shared - _MIDDLE)))
+    if findings.beyond:
+        shared -= _BEYOND + _FURTHER * (min(len(findings.beyond), _MOST_BEYOND) - 1)
     if findings.against:
-        score *= _AGAINST
-    return score * _BEYOND ** min(len(findings.beyond), _MOST_BEYOND)
+        shared -= _AGAINST
+    return 1 / (1 + math.exp(-_SLOPE * (shared - _MIDDLE)))
 
 
 def _contradiction(shared: float, findings: Findings) -> float:

@@ -1,4 +1,4 @@
-"""``clearance eval``: what the verifier is worth on somebody's own labelled texts."""
+"""``clearance eval``: what the verifier and the search are worth on somebody's own data."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from retrieval.cli import evaluate_retrieval
+from retrieval.cli.evaluation_options import Resamples, Seed, figure_of, interval_of
 from retrieval.cli.exits import reported
 from retrieval.cli.options import Json
 from retrieval.cli.output import console, counted, hint, show_json, table
 
 if TYPE_CHECKING:
     from retrieval.evaluation.report import Figures, Report
-    from retrieval.evaluation.resample import Estimate
 
 app = typer.Typer(
     name="eval",
-    help="Measure the verifier on your own labelled texts. Needs no data directory.",
+    help="Measure verifier and search on your own labelled data. Needs no data directory.",
     no_args_is_help=True,
 )
 
@@ -26,6 +27,7 @@ _HEADINGS: Final = {
     "recall_at_1_percent": ("R@1%", "recall at 1 % false alarms"),
     "recall_at_5_percent": ("R@5%", "recall at 5 % false alarms"),
     "balanced_accuracy": ("bacc", "balanced accuracy"),
+    "supported_balanced_accuracy": ("bacc2", "balanced accuracy, supported or not"),
     "recall": ("recall", "recall of what the service does"),
     "false_alarms": ("alarms", "false alarms of what the service does"),
     "calibration_error": ("ECE", "calibration error"),
@@ -39,11 +41,6 @@ Data = Annotated[
     Path,
     typer.Option("--data", help="The labelled texts: JSON Lines.", metavar="FILE", dir_okay=False),
 ]
-Resamples = Annotated[
-    int,
-    typer.Option(help="Bootstrap resamples behind the intervals; 0 for none.", min=0, max=100_000),
-]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same intervals.", min=0)]
 
 
 @app.command()
@@ -83,6 +80,7 @@ def support(
 
 def register(root: typer.Typer) -> None:
     """Add the commands."""
+    evaluate_retrieval.register(app)
     root.add_typer(app, name="eval")
 
 
@@ -102,7 +100,7 @@ def _show(report: Report, *, as_json: bool) -> None:
         table(
             ["all texts", "figure", "95 % interval"],
             [
-                (f"{short}: {full}", _figure(estimate), _interval(estimate))
+                (f"{short}: {full}", figure_of(estimate), interval_of(estimate))
                 for name, estimate in report.overall.measures.items()
                 for short, full in (_HEADINGS[name],)
             ],
@@ -119,14 +117,4 @@ def _show(report: Report, *, as_json: bool) -> None:
 
 
 def _row(name: str, found: Figures) -> list[object]:
-    return [name, found.total, *(_figure(estimate) for estimate in found.measures.values())]
-
-
-def _figure(estimate: Estimate) -> str | None:
-    return None if estimate.value is None else f"{estimate.value:.3f}"
-
-
-def _interval(estimate: Estimate) -> str | None:
-    if estimate.low is None or estimate.high is None:
-        return None
-    return f"{estimate.low:.3f} to {estimate.high:.3f}"
+    return [name, found.total, *(figure_of(estimate) for estimate in found.measures.values())]

@@ -36,7 +36,8 @@ def evaluate_support(
     """Measure a support check on labelled pairs.
 
     AUROC, recall at false alarms and the calibration error are of ``supported`` against the other
-    two; balanced accuracy is of the verdicts, over the labels that occur.
+    two; balanced accuracy is of the verdicts, over the labels that occur, and once more of
+    ``supported`` against the rest.
 
     Args:
         lines: pairs with labels.
@@ -60,6 +61,10 @@ def evaluate_support(
             [judged[p].contradiction for p in places], [label == _CONTRADICTED for label in labels]
         )
         decisions = Decisions.of([said[p] for p in places], labels)
+        either = Decisions.of(
+            [int(said[p] == _SUPPORTED) for p in places],
+            [int(label == _SUPPORTED) for label in labels],
+        )
         measures = resampling.estimates(
             labels,
             {
@@ -67,6 +72,7 @@ def evaluate_support(
                 "recall_at_1_percent": lambda weights: curve.recall_at(0.01, weights),
                 "recall_at_5_percent": lambda weights: curve.recall_at(0.05, weights),
                 "balanced_accuracy": decisions.balanced_accuracy,
+                "supported_balanced_accuracy": either.balanced_accuracy,
                 "calibration_error": curve.calibration_error,
                 "contradiction_auroc": against.auroc,
                 "contradiction_recall": lambda weights: decisions.recall(_CONTRADICTED, weights),

@@ -81,6 +81,7 @@ def test_verdicts_on_support_are_counted_three_ways() -> None:
         lines, resampling=NONE, scorer=lambda claim, _evidence: said[claim]
     ).overall
     assert value(overall, "balanced_accuracy") == (1 + 0.5 + 1) / 3
+    assert value(overall, "supported_balanced_accuracy") == (1 + 2 / 3) / 2
     assert value(overall, "contradiction_recall") == 0.5
     assert value(overall, "contradiction_precision") == 1.0
     assert value(overall, "auroc") == (2 + 0.5) / 3
