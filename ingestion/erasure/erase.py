@@ -25,6 +25,7 @@ from ingestion.models import (
     VersionRow,
 )
 from ingestion.records import NearPairRow, RequestRow, SignatureRow
+from ingestion.recovery import recover
 from ingestion.writer import Batch, write
 
 if TYPE_CHECKING:
@@ -53,9 +54,16 @@ def withdraw(context: IngestContext, plan: Plan) -> None:
 
 def remove_rows(context: IngestContext, plan: Plan) -> None:
     """Remove the documents, their versions, and what is kept by a content that is nowhere now."""
-    tenant = plan.tenant
     ids = [document.id for document in plan.documents]
-    with exclusive(context.lock_path), context.database.write(tenant) as session:
+    with exclusive(context.lock_path):
+        # What a dead writer left in flight has its text in the catalogue, and no document any more.
+        recover(context)
+        _remove_rows(context, plan, ids)
+
+
+def _remove_rows(context: IngestContext, plan: Plan, ids: Sequence[str]) -> None:
+    tenant = plan.tenant
+    with context.database.write(tenant) as session:
         for some in batches(ids):
             for model in (OccurrenceRow, VersionRow):
                 session.execute(

@@ -87,7 +87,7 @@ def test_a_rebuild_makes_up_for_an_index_that_was_lost(
     host.drop("g1")
     told.runtime.forget_index("g1")
     with pytest.raises(IndexUnavailableError, match="reindex --full"):
-        told.ingest(ListedSource("wiki", SPECS, {}))
+        told.ingest(ListedSource("unheard", SPECS, {}))  # not one that would be failing afterwards
     rebuild(told.runtime.ingest_context())
     assert answers(told) == before
 
