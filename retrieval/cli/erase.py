@@ -67,6 +67,7 @@ def erase(
             raise CommandError("--resume finishes what was asked for before: give nothing else")
         subject = None if resume else _subject(document, source, term)
     with opened(context) as runtime:
+        from ingestion.erasure.begun import unfinished
         from ingestion.erasure.certificate import erase as erase_now
         from ingestion.erasure.plan import plan_erasure, plan_unfinished
         from retrieval.comments import FeedbackComments
@@ -96,10 +97,17 @@ def erase(
             )
             for doomed in plans
         ]
+        with runtime.database.read(tenant) as session:
+            left = len(unfinished(session, tenant))
     if resume:
         _show_resumed(certificates, as_json=as_json)
     else:
         _show_certificate(certificates[0], as_json=as_json)
+    if left:
+        hint(
+            f"{counted(left, 'other erasure')} without a certificate: "
+            f"clearance erase --tenant {tenant} --resume"
+        )
     raise typer.Exit(Exit.OK if all(one.clean for one in certificates) else Exit.PARTIAL)
 
 

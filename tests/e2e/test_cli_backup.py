@@ -128,7 +128,11 @@ def test_an_erasure_that_was_interrupted_is_resumed_and_certified(
         run("erase", "-t", "acme", "--term", "quixwood", "--yes")
     monkeypatch.undo()
     monkeypatch.setenv("CLEARANCE_EMBEDDER", "hash:64")
+    other = run("erase", "-t", "acme", "--document", "travel.md", "--yes")
+    assert other.exit_code == 0, other.output
+    assert "1 other erasure without a certificate" in other.stderr
     resumed = run("erase", "-t", "acme", "--resume", "--json")
+    assert "other erasure" not in resumed.stderr
     assert resumed.exit_code == 0, resumed.output
     [made] = json.loads(resumed.stdout)["certificates"]
     assert (made["documents"], made["clean"]) == (1, True)
