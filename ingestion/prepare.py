@@ -18,8 +18,8 @@ from ingestion.chunking import embedded_text
 from ingestion.documents import Heading, ParsedDocument, Span
 from ingestion.parsing.registry import ParseLimits, parse
 from verifier.findings import Finding, FindingKind, Severity
-from verifier.injection import screen
 from verifier.sanitise import SANITISER_VERSION, Markup, sanitise
+from verifier.screening import SCREEN_VERSION, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from verifier.sanitise import SanitisedText
 
 
-PREPARED_BY: Final = f"sanitise/{SANITISER_VERSION}+screen/1+prepare/3"
+PREPARED_BY: Final = f"sanitise/{SANITISER_VERSION}+screen/{SCREEN_VERSION}+prepare/3"
 """What made a stored document's chunks; raise a part, and the next run makes them anew."""
 
 

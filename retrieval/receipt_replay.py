@@ -21,9 +21,9 @@ from retrieval.evidence import Model
 from retrieval.receipt_texts import Texts
 from retrieval.records import ExposureRow
 from verifier.findings import Finding
-from verifier.injection import screen
 from verifier.policy import TrustPolicy, TrustVerdict, apply
 from verifier.sanitise import sanitise
+from verifier.screening import screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.catalog import Place, SourceState, StoredChunk
 from tests.support.clock import NOON
 from tests.support.installation import TENANT
-from verifier.injection import screen
+from verifier.screening import screen
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,0 +1,134 @@
+"""What the trained screen looks at: windows of sentences, and the hashed features of each.
+
+A feature is a run of one to three words, or of one to four classes of words, so that an order in
+words the model has never met still looks like one. Features are hashed, because a list of them
+would be larger than the model. Everything is integers: a text has the same features everywhere.
+What must never live here: a weight, or a decision.
+
+Source: feature hashing after Weinberger et al. (2009); classes of words as features after Miller
+et al. (2004), here from clusters of word embeddings.
+"""
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verifier.sentences import sentences
+from verifier.skeleton import skeleton
+
+BITS: Final = 18
+"""Two to this power is the number of features that are told apart."""
+
+_PER_WINDOW: Final = 2
+_LONGEST: Final = 400
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+|[^\w\s]|_+")
+_PRIME: Final = np.uint32(2654435761)  # Knuth's multiplicative hashing
+_START: Final = np.uint32(2166136261)
+_CLASSES: Final = np.uint32(77)  # keeps a run of classes apart from the same run of words
+_GRAMMAR: Final = frozenset(
+    {
+        "the", "a", "an", "of", "to", "in", "and", "or", "is", "are", "was", "be", "been", "it",
+        "its", "this", "that", "these", "those", "you", "your", "i", "my", "we", "our", "he",
+        "she", "they", "for", "on", "with", "by", "at", "as", "not", "no", "do", "don't", "does",
+        "if", "then", "now", "all", "any", "every", "from", "into", "out", "before", "after",
+        "above", "below", "previous", "instead", "only", "must", "should", "will", "can",
+        "please", "me", "him", "them", "us", "what", "who", "how", "why", "when", "where",
+    }
+)  # fmt: skip
+"""Words that stand for themselves in a run of classes: who is spoken to, and since when."""
+
+Hashes: TypeAlias = NDArray[np.uint32]
+Features: TypeAlias = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some sentences in a row.
+
+    Attributes:
+        start: First code point.
+        end: One past the last.
+        features: Which features occur, ascending, each once.
+    """
+
+    start: int
+    end: int
+    features: Features
+
+
+class FeatureReader:
+    """Reads the features of windows; the classes of words come with the model."""
+
+    def __init__(self, classes: Mapping[str, int]) -> None:
+        """Keep the classes.
+
+        Args:
+            classes: From a folded word to the number of its class.
+        """
+        self._classes = classes
+
+    def windows(self, text: str) -> list[Window]:
+        """Cut a text into windows of two sentences, each beginning one sentence later.
+
+        Args:
+            text: Sanitised text.
+        """
+        return self._joined(self._sentences(text), _PER_WINDOW)
+
+    def sentences(self, text: str) -> list[Window]:
+        """Cut a text into windows of one sentence."""
+        return self._joined(self._sentences(text), 1)
+
+    def _sentences(self, text: str) -> list[tuple[int, int, Hashes]]:
+        folded = skeleton(text)
+        return [(start, end, self._words(folded[start:end])) for start, end in sentences(folded)]
+
+    def _words(self, sentence: str) -> Hashes:
+        """Hash words and their classes, shape (2, words)."""
+        pairs = [self._word(word) for word in _WORD.findall(sentence)]
+        return np.array(pairs, dtype=np.uint32).reshape(-1, 2).T
+
+    def _word(self, word: str) -> tuple[int, int]:
+        itself = zlib.crc32(("0" if word.isdigit() else word).encode("utf-8", "surrogatepass"))
+        number = None if word in _GRAMMAR else self._classes.get(word)
+        return itself, itself if number is None else zlib.crc32(b"#%d" % number)
+
+    @staticmethod
+    def _joined(parts: Sequence[tuple[int, int, Hashes]], count: int) -> list[Window]:
+        return [
+            Window(
+                parts[first][0],
+                parts[min(first + count, len(parts)) - 1][1],
+                _features(np.concatenate([p[2] for p in parts[first : first + count]], axis=1)),
+            )
+            for first in range(max(1, len(parts) - count + 1) if parts else 0)
+        ]
+
+
+def _features(hashed: Hashes) -> Features:
+    words, classes = hashed[:, :_LONGEST]
+    mark = np.full(len(classes), _CLASSES)
+    runs = [
+        _mixed(words),
+        _mixed(words[:-1], words[1:]),
+        _mixed(words[:-2], words[1:-1], words[2:]),
+        _mixed(mark, classes),
+        _mixed(mark[1:], classes[:-1], classes[1:]),
+        _mixed(mark[2:], classes[:-2], classes[1:-1], classes[2:]),
+        _mixed(mark[3:], classes[:-3], classes[3:]),
+    ]
+    return np.unique(np.concatenate(runs) >> np.uint32(32 - BITS)).astype(np.int32)
+
+
+def _mixed(*hashes: Hashes) -> Hashes:
+    """Hash what stands in one place of every argument; unsigned overflow is meant."""
+    mixed = np.full(len(hashes[0]), _START)
+    for part in hashes:
+        mixed = (mixed ^ part) * _PRIME
+        mixed ^= mixed >> np.uint32(15)
+    return mixed
