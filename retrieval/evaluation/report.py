@@ -74,11 +74,7 @@ class Report:
                 "seconds": round(self.seconds, 3),
                 "texts_per_second": round(self.texts_per_second, 1),
             },
-            "intervals": {
-                "resamples": self.resampling.resamples,
-                "seed": self.resampling.seed,
-                "level": 0.95,
-            },
+            "intervals": self.resampling.to_dict(),
         }
 
 

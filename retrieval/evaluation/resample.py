@@ -55,6 +55,10 @@ class Resampling:
     resamples: int = RESAMPLES
     seed: int = SEED
 
+    def to_dict(self) -> dict[str, float]:
+        """As JSON values."""
+        return {"resamples": self.resamples, "seed": self.seed, "level": LEVEL}
+
     def estimates(self, strata: Sequence[int], measures: dict[str, Measure]) -> dict[str, Estimate]:
         """Every measure with its percentile interval, all of them on the same resamples.
 

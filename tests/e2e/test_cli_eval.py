@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from retrieval.cli.app import app
+from tests.unit.evaluation.collections import write_collection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,3 +95,27 @@ def test_a_bad_line_and_an_absent_file_end_in_one_line_and_code_2(
     gone = CliRunner().invoke(app, ["eval", task, "--data", str(tmp_path / "absent.jsonl")])
     assert gone.exit_code == 2
     assert "absent.jsonl" in gone.stderr
+
+
+def test_search_is_measured_on_a_collection_as_json_and_as_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARANCE_EMBEDDER", "hash:64")
+    words = ["eval", "retrieval", "--data", str(write_collection(tmp_path)), "--resamples", "20"]
+    done = CliRunner().invoke(app, [*words, "--json", "--acl-selectivity", "0.5,0.25"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["rankings"]["served"]["recall@10"]["value"] == 1.0
+    assert [view["leaked"] for view in told["views"]] == [0, 0]
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0, shown.output
+    assert "ndcg@10" in shown.stdout
+    assert "4 documents" in shown.stdout
+
+
+@pytest.mark.parametrize("shares", ["half", "0", "0.7,0.7", "-0.1"])
+def test_shares_that_are_none_are_refused(tmp_path: Path, shares: str) -> None:
+    words = ["eval", "retrieval", "--data", str(tmp_path), f"--acl-selectivity={shares}"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert "--acl-selectivity: give shares above 0" in done.output
