@@ -21,6 +21,7 @@ MAX_CITATIONS: Final = 20
 MAX_TOGETHER: Final = 200
 MAX_CLAIM_CHARS: Final = 4_000
 MAX_ANSWER_CHARS: Final = 20_000
+MAX_CHARS_TOGETHER: Final = 20_000
 _MAX_OFFSET: Final = 2**31 - 1
 
 _Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -109,6 +110,12 @@ class VerifyRequest(_Body):
             )
         if count > MAX_TOGETHER:
             raise ValueError(f"{count} citations: check at most {MAX_TOGETHER} at once")
+        together = sum(len(one.text) for one in asked)
+        if together > MAX_CHARS_TOGETHER:
+            raise ValueError(
+                f"claims: {together} characters together: check at most {MAX_CHARS_TOGETHER} at "
+                "once"
+            )
         longest = max((len(one.text) for one in asked), default=0)
         if longest > MAX_CLAIM_CHARS:
             raise ValueError(

@@ -162,10 +162,13 @@ def _places_denied(reading: Reading) -> dict[str, int]:
     """Stems that stand only within reach of a negation, each with the place of the negation."""
     stems = [stem(word) if weight(word) == 1.0 else "" for word in reading.lower]
     denied: dict[int, int] = {}
+    by, left = 0, 0  # the last negation, and how many words it still reaches
     for at, word in enumerate(reading.lower):
         if negates(word):
-            heavy = [place for place in range(at + 1, len(stems)) if stems[place]]
-            denied |= dict.fromkeys(heavy[:_SCOPE], at)
+            by, left = at, _SCOPE
+        elif stems[at] and left:
+            denied[at] = by
+            left -= 1
     stated = {word for place, word in enumerate(stems) if place not in denied}
     return {stems[place]: at for place, at in denied.items() if stems[place] not in stated}
 

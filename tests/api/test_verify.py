@@ -117,6 +117,10 @@ def test_hidden_foreign_and_invented_citations_are_one_reply_byte_for_byte(
         ({"claims": [], "tenant": "globex"}, "tenant"),
         ({"claims": [{"text": "x", "citations": [{"chunk_id": "x"}]}] * 51}, "claims"),
         ({"claims": [{"text": "x", "citations": [{"chunk_id": "x"}] * 21}]}, "claims.0.citations"),
+        (
+            {"claims": [{"text": "x" * 3_000, "citations": [{"chunk_id": "x"}]}] * 7},
+            "21000 characters together: check at most 20000",
+        ),
         ({"claims": [{"text": "x" * 4_001, "citations": [{"chunk_id": "x"}]}]}, "claims.0.text"),
         (
             {"claims": [{"text": "x", "citations": [{"chunk_id": "x", "start": 4}]}]},
