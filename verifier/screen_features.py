@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -100,29 +101,39 @@ class FeatureReader:
 
     @staticmethod
     def _joined(parts: Sequence[tuple[int, int, Hashes]], count: int) -> list[Window]:
-        return [
-            Window(
-                parts[first][0],
-                parts[min(first + count, len(parts)) - 1][1],
-                _features(np.concatenate([p[2] for p in parts[first : first + count]], axis=1)),
-            )
-            for first in range(max(1, len(parts) - count + 1) if parts else 0)
-        ]
+        """Join sentences; every run is hashed once, and windows take theirs by position."""
+        if not parts:
+            return []
+        borders = [0, *accumulate(part[2].shape[1] for part in parts)]
+        runs = _runs(np.concatenate([part[2] for part in parts], axis=1))
+        windows = []
+        for first in range(max(1, len(parts) - count + 1)):
+            last = min(first + count, len(parts))
+            start, end = borders[first], min(borders[last], borders[first] + _LONGEST)
+            inside = [run[start : max(start, end - more)] for run, more in runs]
+            features = np.unique(np.concatenate(inside)).astype(np.int32)
+            windows.append(Window(parts[first][0], parts[last - 1][1], features))
+        return windows
 
 
-def _features(hashed: Hashes) -> Features:
-    words, classes = hashed[:, :_LONGEST]
+def _runs(hashed: Hashes) -> list[tuple[Hashes, int]]:
+    """Hash every run of words and of classes.
+
+    Returns:
+        The runs of each sort, by the word that they begin with, and how many words more they take.
+    """
+    words, classes = hashed
     mark = np.full(len(classes), _CLASSES)
     runs = [
-        _mixed(words),
-        _mixed(words[:-1], words[1:]),
-        _mixed(words[:-2], words[1:-1], words[2:]),
-        _mixed(mark, classes),
-        _mixed(mark[1:], classes[:-1], classes[1:]),
-        _mixed(mark[2:], classes[:-2], classes[1:-1], classes[2:]),
-        _mixed(mark[3:], classes[:-3], classes[3:]),
+        (_mixed(words), 0),
+        (_mixed(words[:-1], words[1:]), 1),
+        (_mixed(words[:-2], words[1:-1], words[2:]), 2),
+        (_mixed(mark, classes), 0),
+        (_mixed(mark[1:], classes[:-1], classes[1:]), 1),
+        (_mixed(mark[2:], classes[:-2], classes[1:-1], classes[2:]), 2),
+        (_mixed(mark[3:], classes[:-3], classes[3:]), 3),
     ]
-    return np.unique(np.concatenate(runs) >> np.uint32(32 - BITS)).astype(np.int32)
+    return [(run >> np.uint32(32 - BITS), more) for run, more in runs]
 
 
 def _mixed(*hashes: Hashes) -> Hashes:
