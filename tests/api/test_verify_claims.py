@@ -115,6 +115,7 @@ def test_a_quote_is_placed_in_the_stored_version_to_the_character(
         ("55 euros a day", -4, "misplaced"),
         ("56 euros a day", 0, "altered"),
         ("trips abroad", 0, "misplaced"),
+        ("55 euros", 0, "misplaced"),
         (None, 0, "unquoted"),
         ("55 euros a day", 10_000, "misplaced"),
         (None, 10_000, "misplaced"),

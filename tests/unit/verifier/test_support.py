@@ -85,6 +85,23 @@ def test_what_is_denied_right_before_is_not_supported_by_the_words_after() -> No
     assert check_support("The vault is open at night", "The vault is open at night.").verdict is S
 
 
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        (
+            "Broken windows, torn seats and lost keys are covered.",
+            "No branch covers torn seats, broken windows, or keys that a customer has lost abroad.",
+        ),
+        (
+            "The branch insures lost keys and broken windows.",
+            "Lost keys and broken windows: the branch has never insured either.",
+        ),
+    ],
+)
+def test_a_denial_is_seen_where_the_words_stand_in_another_order(claim: str, evidence: str) -> None:
+    assert check_support(claim, evidence).verdict is C
+
+
 def test_a_fact_of_another_sentence_does_not_stand_in_for_the_right_one() -> None:
     evidence = "The north branch has 12 tellers. The south branch has 31 tellers."
     assert check_support("The north branch has 12 tellers.", evidence).verdict is S
