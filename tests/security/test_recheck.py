@@ -20,6 +20,7 @@ from ingestion.index.port import Hit, Point, SearchResult
 from ingestion.models import ChunkRow, ChunkState, DocumentRow
 from retrieval.lookup import get_evidence
 from retrieval.pipeline import recheck
+from retrieval.verify import VerifyRequest, verify_claims
 from tests.support.clock import NOON
 from tests.support.installation import SECRET, TENANT, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
@@ -194,6 +195,19 @@ def test_the_recheck_holds_where_the_predicate_admits_everything(filled: Install
     with pytest.raises(NotFoundError):
         get_evidence(filled.runtime, ANN, chunk_of(filled, SECRET_TEXT), request_id="r")
     assert get_evidence(filled.runtime, ANN, chunk_of(filled, OPEN), request_id="r")
+
+
+def test_the_recheck_holds_for_citations_where_the_predicate_admits_everything(
+    filled: Installation,
+) -> None:
+    filled.runtime.resolver = GapingResolver(SECRET)
+    texts = (OPEN, SECRET_TEXT)
+    cited = [{"chunk_id": chunk_of(filled, text), "quote": text} for text in texts]
+    body = {"claims": [{"text": SECRET_TEXT, "citations": cited}]}
+    request = VerifyRequest.model_validate(body)
+    [claim] = verify_claims(filled.runtime, ANN, request, request_id="r").claims
+    assert [one.result for one in claim.citations] == ["quoted", "not_found"]
+    assert claim.verdict != "supported"
 
 
 def test_the_recheck_refuses_hidden_acls_and_other_tenants(filled: Installation) -> None:
