@@ -27,7 +27,8 @@ _LIGHT_WEIGHT: Final = 0.1
 _FIGURE_WEIGHT: Final = 0.5  # the right figure tells like sentences apart; a wrong one misleads
 
 _SUFFIXES: Final = tuple(
-    "izations ization ations ation ingly ments ment ities ness ings ing ions ion edly ies ied ers "
+    "izations ization ations ation ingly ments "
+    "ment ities ness ings ing ions ion edly ies ied ers "  # codespell:ignore ment
     "ive al ed es er ly s e y".split()
 )
 _SHORTEST_STEM: Final = 3

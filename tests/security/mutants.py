@@ -162,6 +162,22 @@ ANSWER: Final = (
         RECHECK,
     ),
     Mutant(
+        "the recheck of what a draft cites",
+        "a verdict tells what stands in a text that may not be seen",
+        "retrieval/verify_evidence.py",
+        "            if not recheck(scope, chunk):\n                continue\n",
+        "",
+        RECHECK,
+    ),
+    Mutant(
+        "the last look at a check of claims",
+        "what was revoked while it was recorded is judged all the same",
+        "retrieval/verify.py",
+        "        if rights_hold(runtime, caller, before.scope):\n",
+        "        if before is not None:\n",
+        ("tests/security/test_last_look.py",),
+    ),
+    Mutant(
         "the confirmation before the answer leaves",
         "what was revoked during a slow search is served all the same",
         PIPELINE,

@@ -16,6 +16,7 @@ from acl.principal import Principal
 from retrieval.lookup import get_evidence
 from retrieval.records import ReceiptRow
 from retrieval.status import Status
+from retrieval.verify import CitationResult, VerifyRequest, verify_claims
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import TENANT, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
@@ -107,6 +108,15 @@ def test_evidence_by_its_id_is_looked_at_last_too(filled: Installation) -> None:
     with pytest.raises(NotFoundError):
         get_evidence(filled.runtime, ANN, chunk, request_id="r")
     assert ledger.seen == ["evidence", "withdrawn"]
+
+
+def test_a_check_of_claims_is_looked_at_last_too(filled: Installation) -> None:
+    cited = {"chunk_id": chunk_of(filled, TEXT), "quote": "55 euros a day"}
+    request = VerifyRequest.model_validate({"claims": [{"text": TEXT, "citations": [cited]}]})
+    ledger = watch(filled, lambda: take_away(filled), EventKind.VERIFY)
+    (claim,) = verify_claims(filled.runtime, ANN, request, request_id="r").claims
+    assert [one.result for one in claim.citations] == [CitationResult.NOT_FOUND]
+    assert ledger.seen == ["verify", "withdrawn", "verify"]
 
 
 def test_rights_that_change_without_end_end_in_no_evidence(filled: Installation) -> None:
