@@ -105,7 +105,7 @@ def race(
 def _asker(field: Field, audience: Audience) -> Asker:
     """Resolve an audience's view and make a key for its user."""
     user = Principal.parse(audience.user)
-    caller = Caller(TENANT, user, None, frozenset({ApiScope.RETRIEVE}))
+    caller = Caller(TENANT, user, api_scopes=frozenset({ApiScope.RETRIEVE}))
     runtime = field.runtime
     with runtime.database.write(TENANT) as session:
         key = create_key(
