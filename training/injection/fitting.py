@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from injection.placing import Example
-
     from verifier.screen_features import FeatureReader
 
 STRENGTH = 3.0

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from injection.phrases import HONEST, PAYLOADS, SLOTS, WRAPPERS
-
 from verifier.sentences import sentences
 
 if TYPE_CHECKING:
