@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from acl.resolve import resolve
+from ingestion.generations.ranked import ndcg
 from ingestion.generations.report import Check, Condition
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import SearchRequest
@@ -127,24 +127,13 @@ def ask_both(
             asked.our_seconds.append(our_seconds)
             asked.their_seconds.append(their_seconds)
             if question.relevant:
-                asked.ours.append(ndcg(ours, question.relevant))
-                asked.theirs.append(ndcg(theirs, question.relevant))
+                grades = dict.fromkeys(question.relevant, 1)
+                asked.ours.append(ndcg(ours, grades, depth=depth))
+                asked.theirs.append(ndcg(theirs, grades, depth=depth))
             elif theirs or ours:
                 together = max(len(ours), len(theirs))
                 asked.overlaps.append(len(set(ours) & set(theirs)) / together)
     return asked
-
-
-def ndcg(found: Sequence[str], relevant: frozenset[str]) -> float:
-    """Normalised discounted cumulative gain of a ranking, each relevant document gaining one.
-
-    Source: Järvelin and Kekäläinen, Cumulated gain-based evaluation of IR techniques (2002).
-    """
-    gain = sum(
-        1 / math.log2(rank + 1) for rank, name in enumerate(found, start=1) if name in relevant
-    )
-    best = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(relevant), len(found)) + 1))
-    return gain / best if best else 0.0
 
 
 def check_quality(asked: Asked, thresholds: Thresholds) -> Check:

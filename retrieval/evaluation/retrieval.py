@@ -17,10 +17,10 @@ from acl.admin.directory import add_member
 from acl.caller import ApiScope, Caller
 from acl.principal import Principal
 from ingestion.generations.asking import Examiner
+from ingestion.generations.ranked import ndcg, recall, reciprocal_rank
 from ingestion.jobs import SourceConfig, ingest
 from retrieval.evaluation.collection import REST, SCHEME, Collection, group_of
 from retrieval.evaluation.exact import Nearest
-from retrieval.evaluation.ranked import ndcg, recall, reciprocal_rank
 from retrieval.pipeline import retrieve
 from retrieval.query import MAX_LIMIT, RetrieveRequest
 from retrieval.ranking import fuse

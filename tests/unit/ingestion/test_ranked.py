@@ -8,7 +8,7 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval.evaluation.ranked import ndcg, recall, reciprocal_rank
+from ingestion.generations.ranked import ndcg, recall, reciprocal_rank
 
 NAMES = ("a", "b", "c", "d", "e")
 rankings = st.permutations(NAMES).flatmap(
@@ -37,6 +37,11 @@ def test_ndcg_of_a_worked_example() -> None:
     # Grades 3, 2, 0, 1 in this order: 3 + 2/log2(3) + 1/log2(5), over 3 + 2/log2(3) + 1/log2(4).
     grades = {"a": 3, "b": 2, "c": 0, "d": 1}
     assert round(ndcg(["a", "b", "c", "d"], grades, depth=10), 4) == 0.9854
+
+
+def test_an_answer_is_not_better_for_being_short() -> None:
+    grades = {"a": 1, "b": 1}
+    assert ndcg(["a"], grades, depth=10) < ndcg(["a", "c", "b"], grades, depth=10) < 1
 
 
 @given(rankings, judgements, depths)
