@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import typer
 
+    from acl.caller import ApiScope, Caller
     from retrieval.runtime import Runtime
     from retrieval.settings import Settings
 
@@ -54,6 +55,23 @@ def opened(context: typer.Context, **overrides: Any) -> Iterator[Runtime]:
 
 def _say_on_standard_error(message: str) -> None:
     errors().print(printable(message), style="dim")
+
+
+def caller_of(tenant: str, subject: str, actor: str | None, scope: ApiScope) -> Caller:
+    """Whom an operator asks as, who may ask as anyone.
+
+    Raises:
+        acl.errors.InvalidPrincipalError: a principal is malformed, or none that can call.
+    """
+    from acl.caller import Caller
+    from acl.principal import Principal
+
+    return Caller(
+        tenant=tenant,
+        subject=Principal.parse(subject),
+        actors=() if actor is None else (Principal.parse(actor),),
+        api_scopes=frozenset({scope}),
+    )
 
 
 def require_tenant(runtime: Runtime, tenant: str) -> None:

@@ -13,6 +13,17 @@ Tenant = Annotated[str, typer.Option("--tenant", "-t", help="The tenant.", metav
 AnyTenant = Annotated[
     str | None, typer.Option("--tenant", "-t", help="Only this tenant.", metavar="TENANT")
 ]
+As = Annotated[
+    str, typer.Option("--as", help="Who asks: user:ID or service:ID.", metavar="PRINCIPAL")
+]
+Actor = Annotated[
+    str | None,
+    typer.Option(
+        "--actor",
+        help="The agent asking for them; only what both may see is found.",
+        metavar="PRINCIPAL",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text for people.")]
 MaxAge = Annotated[
     int | None,

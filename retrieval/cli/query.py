@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retrieval.cli.answers import print_answer
-from retrieval.cli.opening import opened, require_tenant
-from retrieval.cli.options import Json, Tenant
+from retrieval.cli.opening import caller_of, opened, require_tenant
+from retrieval.cli.options import Actor, As, Json, Tenant
 from retrieval.cli.output import console, hint
 
 if TYPE_CHECKING:
@@ -29,15 +29,8 @@ def query(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="The question.", metavar="TEXT")],
     tenant: Tenant,
-    as_: Annotated[
-        str, typer.Option("--as", help="Who asks: user:ID or service:ID.", metavar="PRINCIPAL")
-    ],
-    actor: Annotated[
-        str | None,
-        typer.Option(
-            help="The agent asking for them; only what both may see is found.", metavar="PRINCIPAL"
-        ),
-    ] = None,
+    as_: As,
+    actor: Actor = None,
     limit: Annotated[int, typer.Option("--limit", "-n", help="At most this many.")] = 8,
     source: Annotated[
         list[str] | None, typer.Option(help="Only this source. Repeat.", metavar="NAME")
@@ -50,17 +43,11 @@ def query(
     agents and applications use 'serve' or 'mcp', where a key says who asks.
     """
     with opened(context) as runtime:
-        from acl.caller import ApiScope, Caller
-        from acl.principal import Principal
+        from acl.caller import ApiScope
         from retrieval.pipeline import retrieve
         from retrieval.query import Include, RetrieveRequest
 
-        caller = Caller(
-            tenant=tenant,
-            subject=Principal.parse(as_),
-            actors=() if actor is None else (Principal.parse(actor),),
-            api_scopes=frozenset({ApiScope.RETRIEVE}),
-        )
+        caller = caller_of(tenant, as_, actor, ApiScope.RETRIEVE)
         request = RetrieveRequest(
             query=text,
             limit=limit,

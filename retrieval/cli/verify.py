@@ -11,8 +11,8 @@ import typer
 from rich.text import Text
 
 from retrieval.cli.exits import CommandError, Exit
-from retrieval.cli.opening import opened, require_tenant
-from retrieval.cli.options import Json, Tenant
+from retrieval.cli.opening import caller_of, opened, require_tenant
+from retrieval.cli.options import Actor, As, Json, Tenant
 from retrieval.cli.output import console, one_line, printable
 
 if TYPE_CHECKING:
@@ -39,15 +39,8 @@ def verify(
         ),
     ],
     tenant: Tenant,
-    as_: Annotated[
-        str, typer.Option("--as", help="Who asks: user:ID or service:ID.", metavar="PRINCIPAL")
-    ],
-    actor: Annotated[
-        str | None,
-        typer.Option(
-            help="The agent asking for them; only what both may see is found.", metavar="PRINCIPAL"
-        ),
-    ] = None,
+    as_: As,
+    actor: Actor = None,
     receipt: Annotated[
         str | None,
         typer.Option(
@@ -64,17 +57,11 @@ def verify(
     supported.
     """
     with opened(context) as runtime:
-        from acl.caller import ApiScope, Caller
-        from acl.principal import Principal
+        from acl.caller import ApiScope
         from retrieval.verify import verify_claims
 
         request = _request(_read(file), receipt)
-        caller = Caller(
-            tenant=tenant,
-            subject=Principal.parse(as_),
-            actors=() if actor is None else (Principal.parse(actor),),
-            api_scopes=frozenset({ApiScope.VERIFY}),
-        )
+        caller = caller_of(tenant, as_, actor, ApiScope.VERIFY)
         require_tenant(runtime, tenant)
         found = verify_claims(runtime, caller, request, request_id=secrets.token_hex(16))
         if as_json:

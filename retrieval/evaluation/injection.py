@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from retrieval.evaluation.curve import Curve
 from retrieval.evaluation.decisions import Decisions
-from retrieval.evaluation.report import Figures, Report, counted, families_of
+from retrieval.evaluation.report import Figures, Report, counted
 from verifier.injection import screen
 from verifier.policy import TrustPolicy, TrustVerdict, apply
 from verifier.sanitise import sanitise
@@ -92,14 +92,11 @@ def evaluate_injection(
         )
         return Figures(counted((_NAMES[labels[p]] for p in places), _NAMES), measures)
 
-    return Report(
-        task="injection",
-        scorer=name,
-        overall=figures(range(len(lines))),
+    return Report.of(
+        "injection",
+        name,
+        [line.family for line in lines],
+        figures,
         seconds=seconds,
         resampling=resampling,
-        families={
-            family: figures(places)
-            for family, places in families_of(line.family for line in lines).items()
-        },
     )

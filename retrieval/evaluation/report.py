@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Self
 
     from retrieval.evaluation.resample import Estimate, Resampling
 
@@ -57,6 +58,36 @@ class Report:
     seconds: float
     resampling: Resampling
     families: Mapping[str, Figures] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        task: str,
+        scorer: str,
+        names: Sequence[str | None],
+        figures: Callable[[Sequence[int]], Figures],
+        *,
+        seconds: float,
+        resampling: Resampling,
+    ) -> Self:
+        """Take the figures of a whole file and of each family in it.
+
+        Args:
+            task: what was evaluated.
+            scorer: what gave the scores.
+            names: of each line, the family; None if it names none.
+            figures: of the lines at some places.
+            seconds: that scoring took.
+            resampling: behind the intervals.
+        """
+        return cls(
+            task,
+            scorer,
+            figures(range(len(names))),
+            seconds,
+            resampling,
+            {family: figures(places) for family, places in families_of(names).items()},
+        )
 
     @property
     def texts_per_second(self) -> float:

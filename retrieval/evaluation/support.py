@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from retrieval.evaluation.curve import Curve
 from retrieval.evaluation.decisions import Decisions
 from retrieval.evaluation.lines import SupportLabel
-from retrieval.evaluation.report import Figures, Report, counted, families_of
+from retrieval.evaluation.report import Figures, Report, counted
 from verifier.support import check_support
 
 if TYPE_CHECKING:
@@ -83,14 +83,11 @@ def evaluate_support(
         )
         return Figures(counted((_LABELS[label] for label in labels), _LABELS), measures)
 
-    return Report(
-        task="support",
-        scorer=name,
-        overall=figures(range(len(lines))),
+    return Report.of(
+        "support",
+        name,
+        [line.family for line in lines],
+        figures,
         seconds=seconds,
         resampling=resampling,
-        families={
-            family: figures(places)
-            for family, places in families_of(line.family for line in lines).items()
-        },
     )
