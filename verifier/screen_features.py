@@ -26,7 +26,6 @@ BITS: Final = 18
 """Two to this power is the number of features that are told apart."""
 
 _PER_WINDOW: Final = 2
-_LONGEST: Final = 400
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+|[^\w\s]|_+")
 _PRIME: Final = np.uint32(2654435761)  # Knuth's multiplicative hashing
 _START: Final = np.uint32(2166136261)
@@ -101,7 +100,12 @@ class FeatureReader:
 
     @staticmethod
     def _joined(parts: Sequence[tuple[int, int, Hashes]], count: int) -> list[Window]:
-        """Join sentences; every run is hashed once, and windows take theirs by position."""
+        """Join sentences; every run is hashed once, and windows take theirs by position.
+
+        A window is read to its end, or padding would hide what follows. That bounds it all the
+        same: sentences are no longer than `verifier.sentences.LONGEST`, and none is in more windows
+        than ``count``, so time is linear in the text.
+        """
         if not parts:
             return []
         borders = [0, *accumulate(part[2].shape[1] for part in parts)]
@@ -109,7 +113,7 @@ class FeatureReader:
         windows = []
         for first in range(max(1, len(parts) - count + 1)):
             last = min(first + count, len(parts))
-            start, end = borders[first], min(borders[last], borders[first] + _LONGEST)
+            start, end = borders[first], borders[last]
             inside = [run[start : max(start, end - more)] for run, more in runs]
             features = np.unique(np.concatenate(inside)).astype(np.int32)
             windows.append(Window(parts[first][0], parts[last - 1][1], features))

@@ -43,7 +43,16 @@ def test_an_order_scores_above_plain_text() -> None:
 
 
 def test_an_order_is_found_wherever_it_stands() -> None:
-    for text in (f"{ORDER} {PLAIN}", f"{PLAIN} {ORDER}", f"{PLAIN} {ORDER} {PLAIN}"):
+    padding = "a, " * 300 + "b."
+    for text in (
+        f"{ORDER} {PLAIN}",
+        f"{PLAIN} {ORDER}",
+        f"{PLAIN} {ORDER} {PLAIN}",
+        f"{padding} {ORDER}",
+        f"{padding} {ORDER} {padding}",
+        f"{'a, ' * 200}{ORDER}",
+        f"{'- ' * 590}{ORDER}",
+    ):
         assert any(
             passage.start <= text.index(ORDER) and text.index(ORDER) + len(ORDER) <= passage.end
             for passage in shipped_model().passages(text)
