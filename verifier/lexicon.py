@@ -184,4 +184,20 @@ def opposed(one: str, other: str) -> bool:
     return len(shorter) >= _STEM and any(longer == prefix + shorter for prefix in NEGATING_PREFIXES)
 
 
+def opposites(word: str) -> frozenset[str]:
+    """Every string that is :func:`opposed` to a word, in lower case; not all of them are words."""
+    found = set(_OPPOSITES_OF.get(word, ()))
+    if len(word) >= _STEM:
+        found.update(prefix + word for prefix in NEGATING_PREFIXES)
+    for prefix in NEGATING_PREFIXES:
+        bare = word.removeprefix(prefix)
+        if bare != word and len(bare) >= _STEM:
+            found.add(bare)
+    return frozenset(found)
+
+
 _STEM: Final = 4  # "un" before a shorter word is more often chance: "it" and "unit"
+_OPPOSITES_OF: Final = {
+    word: frozenset(other for pair in OPPOSITES if word in pair for other in pair - {word})
+    for word in frozenset[str]().union(*OPPOSITES)
+}

@@ -174,15 +174,20 @@ def _places_denied(reading: Reading) -> dict[str, int]:
 
 
 def _contraries(claim: Reading, passage: Reading) -> Iterator[Difference]:
-    """Words of the claim that the passage lacks, and says the opposite of."""
-    theirs, mine = set(map(stem, passage.lower)), set(map(stem, claim.lower))
+    """Words of the claim that the passage lacks, and says the opposite of; linear in both."""
+    mine, theirs = set(map(stem, claim.lower)), set(map(stem, passage.lower))
     free = [at for at, word in enumerate(passage.lower) if stem(word) not in mine]
+    # Backwards, so that the first place of each stays.
+    words = {passage.lower[at]: at for at in reversed(free)}
+    stems = {stem(passage.lower[at]): at for at in reversed(free)}
     for at, word in enumerate(claim.lower):
         if stem(word) in theirs:
             continue
-        other = next((place for place in free if contrary(word, passage.lower[place])), None)
-        if other is not None:
-            yield Difference(Kind.NEGATION, claim.surface[at], passage.surface[other])
+        other = contrary(word)
+        places = [words[one] for one in other.words if one in words]
+        places += [stems[one] for one in other.stems if one in stems]
+        if places:
+            yield Difference(Kind.NEGATION, claim.surface[at], passage.surface[min(places)])
 
 
 def _quantities(claim: Reading, sentence: Reading) -> Iterator[tuple[Difference, bool]]:

@@ -7,11 +7,12 @@ comparison of whole texts.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-from verifier.lexicon import OPPOSITES, negates, opposed
+from verifier.lexicon import OPPOSITES, negates, opposites
 
 _LIGHT: Final = frozenset(
     (
@@ -33,7 +34,7 @@ _SUFFIXES: Final = tuple(
 )
 _SHORTEST_STEM: Final = 3
 
-_OPPOSED_STEMS: Final = (
+_OPPOSED: Final = (
     "promote inhibit",
     "promote prevent",
     "promote suppress",
@@ -151,11 +152,31 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > _SHORTEST_STEM + 1 and word[-1] in "ie" else word
 
 
-_STEMMED: Final = frozenset(
-    frozenset(stem(word) for word in pair.split()) for pair in _OPPOSED_STEMS
+OPPOSED_STEMS: Final = frozenset(
+    frozenset(stem(word) for word in pair.split()) for pair in _OPPOSED
 ) | frozenset(frozenset(stem(word) for word in pair) for pair in OPPOSITES)
+"""Pairs of stems that say the opposite of one another, whatever the ending."""
+
+_STEMS_OF: Final = {
+    one: frozenset(other for pair in OPPOSED_STEMS if one in pair for other in pair - {one})
+    for one in frozenset[str]().union(*OPPOSED_STEMS)
+}
 
 
-def contrary(one: str, other: str) -> bool:
-    """Whether two words, in lower case, say the opposite of one another in any of their forms."""
-    return opposed(one, other) or frozenset((stem(one), stem(other))) in _STEMMED
+@dataclass(frozen=True, slots=True)
+class Contrary:
+    """What says the opposite of a word, in any of its forms.
+
+    Attributes:
+        words: as they stand, in lower case.
+        stems: of any word that has one of them.
+    """
+
+    words: frozenset[str]
+    stems: frozenset[str]
+
+
+@lru_cache(maxsize=16_384)
+def contrary(word: str) -> Contrary:
+    """What says the opposite of a word, in lower case: to look up, rather than to try each pair."""
+    return Contrary(opposites(word), _STEMS_OF.get(stem(word), frozenset()))
