@@ -14,6 +14,7 @@ from verifier.changes import Difference, Kind
 from verifier.facts import FactKind
 from verifier.lexicon import negates
 from verifier.support_alignment import aligned, stands_in, substituted
+from verifier.support_facts import Stated, distinct
 from verifier.support_words import Reach, contrary, reach, stem, weight
 
 if TYPE_CHECKING:
@@ -99,24 +100,26 @@ def _facts(
     claim: Reading, passage: Reading, evidence: Sequence[Reading]
 ) -> Iterator[tuple[Difference, bool]]:
     """Facts of the claim that the passage does not state, and whether it states others instead."""
-    mine = [fact for fact in claim.facts if not fact.weak]
-    theirs = [fact for fact in passage.facts if not fact.weak]
-    free = [fact for fact in theirs if not any(fact.agrees(other) for other in mine)]
+    mine = distinct(fact for fact in claim.facts if not fact.weak)
+    said, stated = Stated(mine), Stated(passage.facts)
+    known = [Stated(one.facts) for one in evidence]
+    free: dict[tuple[FactKind, str | None], Fact] = {}  # the first of each sort
+    for fact in passage.facts:
+        if not fact.weak and not said.states(fact):
+            free.setdefault(_sort(fact), fact)
     for fact in mine:
-        if any(fact.agrees(other) for other in passage.facts):
+        if stated.states(fact):
             continue
-        instead = next((other for other in free if _comparable(fact, other)), None)
+        instead = free.get(_sort(fact))
         if instead is not None:
             yield Difference(_kind(fact), _said(claim, fact), _said(passage, instead)), True
-        elif not any(fact.agrees(other) for one in evidence for other in one.facts):
+        elif not any(one.states(fact) for one in known):
             yield Difference(_kind(fact), _said(claim, fact), None), False
 
 
-def _comparable(one: Fact, other: Fact) -> bool:
-    """Whether one fact can be said instead of another: a sum for a sum, a day for a day."""
-    if one.kind is not other.kind:
-        return False
-    return one.kind is not FactKind.NUMBER or one.dimension == other.dimension
+def _sort(fact: Fact) -> tuple[FactKind, str | None]:
+    """What a fact can be said instead of: a sum of a sum, a day of a day."""
+    return fact.kind, fact.dimension if fact.kind is FactKind.NUMBER else None
 
 
 def _kind(fact: Fact) -> Kind:
