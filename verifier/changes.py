@@ -7,14 +7,16 @@ moved is no difference; a number that stands in one text only is.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rapidfuzz.distance import Levenshtein
 
 from verifier.facts import Fact, FactKind
-from verifier.lexicon import negates, opposed
+from verifier.lexicon import opposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,20 +48,16 @@ class Difference:
     other: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """Where the texts differ: tokens ``[a, b)`` of one against ``[c, d)`` of the other."""
+class _Block(NamedTuple):
+    """Where the texts differ: tokens ``[a, b)`` of one against ``[c, d)`` of the other.
+
+    A tuple, being made a dozen times for each of thousands of pairs.
+    """
 
     a: int
     b: int
     c: int
     d: int
-
-    def joined(self, other: _Block) -> _Block:
-        """From the beginning of this to the end of a later one."""
-        return _Block(
-            min(self.a, other.a), max(self.b, other.b), min(self.c, other.c), max(self.d, other.d)
-        )
 
 
 def differences(one: Reading, other: Reading) -> tuple[Difference, ...]:
@@ -72,16 +70,19 @@ def differences(one: Reading, other: Reading) -> tuple[Difference, ...]:
         return tuple(
             Difference(found.kind, found.other, found.one) for found in differences(other, one)
         )
-    opcodes = Levenshtein.opcodes(one.lower, other.lower)
-    steps = [
-        (step.tag, _Block(step.src_start, step.src_end, step.dest_start, step.dest_end))
-        for step in opcodes
-    ]
-    changed = _stretches(block for tag, block in steps if tag != "equal")
+    changed: list[_Block] = []
+    replaced: list[_Block] = []
+    for tag, a, b, c, d in Levenshtein.opcodes(one.lower, other.lower).as_list():
+        if tag != "equal":
+            step = _Block(a, b, c, d)
+            _append(changed, step)
+            if tag == "replace":
+                replaced.append(step)
     here = one.facts_around((block.a, block.b) for block in changed)
     there = other.facts_around((block.c, block.d) for block in changed)
-    blocks = _blocks(changed, _inner_edges(here), _inner_edges(there))
-    replaced = [block for tag, block in steps if tag == "replace"]
+    blocks = changed
+    if here or there:
+        blocks = _widened(changed, _inner_edges(here), _inner_edges(there))
     found = [
         *_stated(one, other, blocks, here, there),
         *_names(one, other, replaced),
@@ -91,29 +92,12 @@ def differences(one: Reading, other: Reading) -> tuple[Difference, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _stretches(steps: Iterable[_Block]) -> list[_Block]:
-    """Steps with nothing equal between them, as one."""
-    found: list[_Block] = []
-    for step in steps:
-        if found and (found[-1].b, found[-1].d) == (step.a, step.c):
-            found[-1] = found[-1].joined(step)
-        else:
-            found.append(step)
-    return found
-
-
-def _blocks(steps: Iterable[_Block], here: frozenset[int], there: frozenset[int]) -> list[_Block]:
-    """Where the texts differ, widened so that no block cuts through a fact; none touches another.
-
-    What is widened into is equal on both sides, word by word, so both sides move together.
-    """
-    blocks: list[_Block] = []
-    for step in steps:
-        block = _widened(step, here, there)
-        while blocks and (blocks[-1].b >= block.a or blocks[-1].d >= block.c):
-            block = _widened(blocks.pop().joined(block), here, there)
-        blocks.append(block)
-    return blocks
+def _append(blocks: list[_Block], block: _Block) -> None:
+    """Put a block behind the others, as one with the last if nothing equal stands between them."""
+    if blocks and blocks[-1].b == block.a and blocks[-1].d == block.c:
+        before = blocks.pop()
+        block = _Block(before.a, block.b, before.c, block.d)
+    blocks.append(block)
 
 
 def _inner_edges(facts: Iterable[Fact]) -> frozenset[int]:
@@ -121,13 +105,23 @@ def _inner_edges(facts: Iterable[Fact]) -> frozenset[int]:
     return frozenset(edge for fact in facts for edge in range(fact.start + 1, fact.end))
 
 
-def _widened(block: _Block, here: frozenset[int], there: frozenset[int]) -> _Block:
-    a, b, c, d = block.a, block.b, block.c, block.d
-    while a and c and (a in here or c in there):
-        a, c = a - 1, c - 1
-    while b in here or d in there:
-        b, d = b + 1, d + 1
-    return _Block(a, b, c, d)
+def _widened(changed: list[_Block], here: frozenset[int], there: frozenset[int]) -> list[_Block]:
+    """Where the texts differ, widened so that no block cuts through a fact; none touches another.
+
+    What is widened into is equal on both sides, word by word, so both sides move together, and no
+    further than to the next block, with which they are one then.
+    """
+    blocks: list[_Block] = []
+    ceilings = (*(block.a for block in changed[1:]), math.inf)
+    for block, ceiling in zip(changed, ceilings, strict=True):
+        a, b, c, d = block
+        floor = blocks[-1].b if blocks else 0
+        while a > floor and (a in here or c in there):
+            a, c = a - 1, c - 1
+        while b < ceiling and (b in here or d in there):
+            b, d = b + 1, d + 1
+        _append(blocks, _Block(a, b, c, d))
+    return blocks
 
 
 def _stated(
@@ -206,11 +200,13 @@ def _facing(block: _Block) -> Iterator[tuple[int, int]]:
 
 def _negations(one: Reading, other: Reading, blocks: list[_Block]) -> Iterator[Difference]:
     """Negations that one text has more of, or that deny something else in the other."""
+    if not one.negations and not other.negations:
+        return
     mine_alone: list[tuple[str, int]] = []
     theirs_alone: list[tuple[str, int]] = []
     for block in blocks:
-        mine = [one.surface[at] for at in range(block.a, block.b) if negates(one.lower[at])]
-        theirs = [other.surface[at] for at in range(block.c, block.d) if negates(other.lower[at])]
+        mine = _negating(one, block.a, block.b)
+        theirs = _negating(other, block.c, block.d)
         paired = min(len(mine), len(theirs))
         width = max(block.b - block.a, block.d - block.c)
         mine_alone += [(word, width) for word in mine[paired:]]
@@ -225,3 +221,10 @@ def _negations(one: Reading, other: Reading, blocks: list[_Block]) -> Iterator[D
         yield Difference(Kind.NEGATION, word, None)
     for word, _ in theirs_alone[paired:]:
         yield Difference(Kind.NEGATION, None, word)
+
+
+def _negating(reading: Reading, first: int, last: int) -> list[str]:
+    """The negations of a stretch."""
+    places = reading.negations
+    within = places[bisect_left(places, first) : bisect_left(places, last)]
+    return [reading.surface[at] for at in within]

@@ -10,10 +10,11 @@ What never lives here: a comparison of whole texts (:mod:`verifier.conflicts`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from verifier.lexicon import (
@@ -45,6 +46,8 @@ _CARRIERS = frozenset(
 )
 _THOUSANDS = re.compile(r"\d{1,3}(?:([.,'])\d{3})(?:\1\d{3})*")
 _DECIMAL = re.compile(r"(\d+(?:[.,']\d{3})*)[.,](\d+)")
+_NOTHING, _CARRIES, _STARTS = b"\x00\x01\x02"  # what a word can do in a fact
+_AHEAD: Final = ("",) * 4  # a few words are looked ahead at, without care for the end of a text
 _MAX_DIGITS: Final = 40
 _LONGEST_MONTH: Final = 31
 _HALF_DAY: Final = 12  # hours
@@ -80,12 +83,6 @@ class Fact:
     plain: Number | None = None
     weak: bool = False
 
-    def moved(self, by: int) -> Fact:
-        """The same some tokens further on."""
-        if not by:
-            return self
-        return replace(self, start=self.start + by, end=self.end + by)
-
     def agrees(self, other: Fact) -> bool:
         """Whether both can say the same."""
         if self.kind is not other.kind:
@@ -108,72 +105,65 @@ def _same_day(one: object, other: object) -> bool:
     )
 
 
-def facts(surface: Sequence[str], lower: Sequence[str]) -> list[Fact]:
-    """Every fact of a text, in order; none overlaps another.
-
-    Args:
-        surface: the tokens as they stand.
-        lower: the same in lower case.
-    """
-    return facts_around(surface, lower, [(0, len(lower))])
-
-
-def facts_around(
-    surface: Sequence[str], lower: Sequence[str], stretches: Iterable[tuple[int, int]]
-) -> list[Fact]:
-    """The facts of some stretches of a text and right beside them: those of :func:`facts` there.
-
-    Args:
-        surface: the tokens as they stand.
-        lower: the same in lower case.
-        stretches: first token and one past the last, in order.
-    """
-    found: list[Fact] = []
-    done = 0
-    for first, last in stretches:
-        # A fact holds carriers only, so it can be read from any word that is none.
-        start, end = max(first, done), max(last, done)
-        while start > done and _carries(lower[start - 1]):
-            start -= 1
-        while end < len(lower) and _carries(lower[end]):
-            end += 1
-        if start < end:
-            # Padded, so that looking a few words ahead needs no care at the end.
-            tokens = _Tokens(surface[start:end], (*lower[start:end], "", "", "", ""))
-            found += (fact.moved(start) for fact in _facts(tokens))
-        done = end
-    return found
-
-
-def _carries(word: str) -> bool:
-    """Whether a word can be part of a fact."""
-    return word in _CARRIERS or word[0].isdigit()
-
-
-def _facts(tokens: _Tokens) -> Iterator[Fact]:
-    end = 0
-    starts = [at for at, word in enumerate(tokens.lower) if word in _STARTERS or word[:1].isdigit()]
-    for at in starts:
-        if at < end:
-            continue
-        word = tokens.lower[at]
-        if word[0].isdigit():
-            fact = tokens.date(at) or tokens.clock(at) or tokens.quantity(at)
-        elif word in MONTHS or word in WEEKDAYS:
-            fact = tokens.month_first(at)
-        else:
-            fact = tokens.quantity(at)
-        if fact is not None:
-            yield fact
-            end = fact.end
-
-
 @dataclass(frozen=True, slots=True)
-class _Tokens:
-    """A text's tokens, and what can be read from a place in them."""
+class Tokens:
+    """A text's tokens, and what is stated in them.
+
+    A fact can be read from any place, and is the same from wherever one comes, so each is read
+    once however many texts this one is compared with.
+    """
 
     surface: Sequence[str]
     lower: Sequence[str]
+    marks: bytes
+    _read: dict[int, Fact | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, surface: Sequence[str], lower: Sequence[str]) -> Tokens:
+        """Tokens as they stand, and the same in lower case."""
+        return cls(surface, (*lower, *_AHEAD), bytes(map(_mark, lower)))
+
+    def facts(self) -> list[Fact]:
+        """Every fact of the text, in order; none overlaps another."""
+        return list(self._between(0, len(self.marks)))
+
+    def facts_around(self, stretches: Iterable[tuple[int, int]]) -> list[Fact]:
+        """The facts of some stretches and right beside them: those of :meth:`facts` there.
+
+        Args:
+            stretches: first token and one past the last, in order.
+        """
+        found: list[Fact] = []
+        done = 0
+        for first, last in stretches:
+            # A fact holds carriers only, so it can be read from any word that is none.
+            start = max(self.marks.rfind(_NOTHING, done, max(first, done)) + 1, done)
+            end = self.marks.find(_NOTHING, max(last, done))
+            done = len(self.marks) if end < 0 else end
+            found += self._between(start, done)
+        return found
+
+    def _between(self, start: int, end: int) -> Iterator[Fact]:
+        at = self.marks.find(_STARTS, start, end)
+        while at >= 0:
+            fact = self._fact(at)
+            at = self.marks.find(_STARTS, at + 1 if fact is None else fact.end, end)
+            if fact is not None:
+                yield fact
+
+    def _fact(self, at: int) -> Fact | None:
+        """The fact that begins with a token."""
+        if at in self._read:
+            return self._read[at]
+        word = self.lower[at]
+        if word[0].isdigit():
+            fact = self.date(at) or self.clock(at) or self.quantity(at)
+        elif word in MONTHS or word in WEEKDAYS:
+            fact = self.month_first(at)
+        else:
+            fact = self.quantity(at)
+        self._read[at] = fact
+        return fact
 
     def date(self, at: int) -> Fact | None:
         """A date that begins with a number: ``2026-03-01``, ``1.3.2026``, ``1st of March 2026``."""
@@ -214,6 +204,7 @@ class _Tokens:
         return Fact(FactKind.DATE, at, after + bool(year), frozenset({(year or 0, month, day)}))
 
     def is_month(self, at: int) -> bool:
+        """Whether a word is a month here: "may" and "march" are with a capital only."""
         word = self.lower[at]
         if word not in MONTHS:
             return False
@@ -293,6 +284,13 @@ class _Tokens:
         if value % 10 == 0 and value >= 20 and 0 < unit < 10:  # noqa: PLR2004 - "twenty" "five"
             value, end = value + unit, end + 1
         return frozenset({value}), end, value == 1
+
+
+@lru_cache(maxsize=1 << 14)  # words come again and again
+def _mark(word: str) -> int:
+    if word in _STARTERS or word[0].isdigit():
+        return _STARTS
+    return _CARRIES if word in _CARRIERS else _NOTHING
 
 
 def _scaled(values: frozenset[Number], scale: Number) -> frozenset[Number]:

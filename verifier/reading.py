@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from verifier.facts import facts, facts_around
+from verifier.facts import Tokens
+from verifier.lexicon import negates
 from verifier.normalise import plain
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _TOKEN = re.compile(
     r"|[<>]=?(?=\s?\d)"
 )
 _SENTENCE_END: Final = re.compile(r"[.!?:;\n\u3002]")  # between two tokens
+_negates = lru_cache(maxsize=1 << 14)(negates)  # words come again and again
 _SHOUTED: Final = 0.5  # share of capitalised words from which capitals say nothing
 
 
@@ -52,11 +54,16 @@ class Reading:
     @cached_property
     def facts(self) -> list[Fact]:
         """What is said in numbers and dates."""
-        return facts(self.surface, self.lower)
+        return self._tokens.facts()
 
     def facts_around(self, stretches: Iterable[tuple[int, int]]) -> list[Fact]:
         """Those of the facts that stand in some stretches of tokens, or right beside one."""
-        return facts_around(self.surface, self.lower, stretches)
+        return self._tokens.facts_around(stretches)
+
+    @cached_property
+    def negations(self) -> tuple[int, ...]:
+        """Tokens that turn what is said around, in order."""
+        return tuple(at for at, turns in enumerate(map(_negates, self.lower)) if turns)
 
     @cached_property
     def names(self) -> frozenset[int]:
@@ -80,6 +87,10 @@ class Reading:
             for at in capitals - stated
             if at in inner or at + 1 in inner or self.lower[at] in known
         )
+
+    @cached_property
+    def _tokens(self) -> Tokens:
+        return Tokens.of(self.surface, self.lower)
 
     def _openers(self) -> set[int]:
         """Tokens that open a sentence, a line or the text."""
