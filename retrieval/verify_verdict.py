@@ -18,7 +18,8 @@ from retrieval.verify_quotes import (
     check_citation,
 )
 from verifier.changes import Kind
-from verifier.support import Evidence, Support, SupportVerdict, judge
+from verifier.support import Hearing, Support, SupportVerdict
+from verifier.support_windows import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,13 +106,14 @@ class Bench:
             for place, reference in enumerate(asked.citations)
             if checked[place].result in GOOD or checked[place].result in REFUSED
         ]
-        support, which = judge(asked.text, [text for _, text in usable])
+        hearing = Hearing.of(asked.text, [text for _, text in usable])
+        support, which = hearing.judge()
         refused = any(one.result in REFUSED for one in checked)
         verdict = support.verdict
         if refused and verdict is SupportVerdict.SUPPORTED:
             # The words it quotes are not there: whatever else is, the reader is misled.
             verdict = SupportVerdict.NOT_ENOUGH
-        alone = [judge(asked.text, [text])[0] for _, text in usable] if len(usable) > 1 else []
+        alone = [hearing.judge([at])[0] for at in range(len(usable))] if len(usable) > 1 else []
         best = None
         if which is not None and support.start is not None and support.end is not None:
             best = BestSpan(citation=usable[which][0], start=support.start, end=support.end)
@@ -126,7 +128,8 @@ class Bench:
             end=asked.span[1] if asked.span else None,
             citations=checked,
         )
-        return Judged(claim, self._precise(asked, verdict, checked, usable, alone))
+        places = [place for place, _ in usable]
+        return Judged(claim, _precise(hearing, verdict, checked, places, alone))
 
     def _citations(self, asked: Assertion) -> list[CheckedCitation]:
         checked = [check_citation(one, self.cited.get(one)) for one in asked.citations]
@@ -139,31 +142,30 @@ class Bench:
             checked[place] = quoted
         return checked
 
-    def _precise(
-        self,
-        asked: Assertion,
-        verdict: SupportVerdict,
-        checked: Sequence[CheckedCitation],
-        usable: Sequence[tuple[int, Evidence]],
-        alone: Sequence[Support],
-    ) -> tuple[bool, ...]:
-        """Of each citation, whether the claim is supported by it alone, or not without it.
 
-        Source: T. Gao, H. Yen, J. Yu and D. Chen, "Enabling large language models to generate text
-        with citations", EMNLP 2023, section 4.
-        """
-        if verdict is not SupportVerdict.SUPPORTED:
-            return (False,) * len(checked)
-        if len(usable) == 1:
-            return tuple(place == usable[0][0] for place in range(len(checked)))
-        helps = {}
-        for at, (place, _) in enumerate(usable):
-            others = [text for other, (_, text) in enumerate(usable) if other != at]
-            helps[place] = (
-                alone[at].verdict is SupportVerdict.SUPPORTED
-                or judge(asked.text, others)[0].verdict is not SupportVerdict.SUPPORTED
-            )
-        return tuple(helps.get(place, False) for place in range(len(checked)))
+def _precise(
+    hearing: Hearing,
+    verdict: SupportVerdict,
+    checked: Sequence[CheckedCitation],
+    usable: Sequence[int],
+    alone: Sequence[Support],
+) -> tuple[bool, ...]:
+    """Of each citation, whether the claim is supported by it alone, or not without it.
+
+    Source: T. Gao, H. Yen, J. Yu and D. Chen, "Enabling large language models to generate text
+    with citations", EMNLP 2023, section 4.
+    """
+    if verdict is not SupportVerdict.SUPPORTED:
+        return (False,) * len(checked)
+    if len(usable) == 1:
+        return tuple(place == usable[0] for place in range(len(checked)))
+    everyone = frozenset(range(len(usable)))
+    helps = {
+        place: alone[at].verdict is SupportVerdict.SUPPORTED
+        or hearing.judge(everyone - {at})[0].verdict is not SupportVerdict.SUPPORTED
+        for at, place in enumerate(usable)
+    }
+    return tuple(helps.get(place, False) for place in range(len(checked)))
 
 
 def _reasons(

@@ -12,17 +12,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from verifier.support_checks import compare_claim
-from verifier.support_windows import Wanted, best_place, passages
+from verifier.support_checks import doubts, weigh
+from verifier.support_windows import Evidence, Wanted, best_place
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from verifier.changes import Difference
-    from verifier.support_checks import Findings
-    from verifier.support_windows import Passage, Place
+    from verifier.support_checks import Doubt, Findings
+    from verifier.support_windows import Place
 
 MODEL: Final = "rules-1"
 """What the check is called where its verdicts are shown or kept."""
@@ -86,17 +87,74 @@ class Support:
     abstained: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A text that was read once, to hold many claims to it."""
+@dataclass(frozen=True)
+class _Found:
+    """The place in one text that shares most of a claim's words.
 
-    text: str
-    passages: tuple[Passage, ...]
+    Attributes:
+        wanted: the claim.
+        place: where.
+        overlap: how much of the claim it repeats.
+    """
+
+    wanted: Wanted
+    place: Place
+    overlap: float
+
+    @cached_property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """How the claim differs from it."""
+        return doubts(self.wanted.reading, self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A claim before some texts, to be judged by all of them, and by some without the others.
+
+    What one text says to the claim is found once, however often it is asked.
+
+    Attributes:
+        wanted: the claim.
+        texts: pieces of evidence.
+        found: where its words stand, by the place of the text; nothing of a text without any.
+    """
+
+    wanted: Wanted
+    texts: tuple[Evidence, ...]
+    found: Mapping[int, _Found]
 
     @classmethod
-    def of(cls, text: str) -> Evidence:
-        """Read a text: linear in its length, of which the first 200,000 code points count."""
-        return cls(text, tuple(passages(text)))
+    def of(cls, claim: str, texts: Iterable[Evidence]) -> Hearing:
+        """Read a claim and look for it.
+
+        Args:
+            claim: one statement; its first 8,000 code points count.
+            texts: pieces of evidence.
+        """
+        wanted, heard = Wanted.of(claim), tuple(texts)
+        found = {
+            at: _Found(wanted, place, wanted.overlap(place.passage))
+            for at, text in enumerate(heard)
+            if (place := best_place(wanted, text)) is not None
+        }
+        return cls(wanted, heard, found)
+
+    def judge(self, among: Collection[int] | None = None) -> tuple[Support, int | None]:
+        """Judge whether the texts together support the claim.
+
+        Args:
+            among: the places of the texts that are heard; all, if not given.
+
+        Returns:
+            How they stand to it, and the place of the text that holds the passage that decided;
+            None if none does.
+        """
+        heard = range(len(self.texts)) if among is None else sorted(among)
+        places = [at for at in heard if at in self.found]
+        if not places:
+            return Support(SupportVerdict.NOT_ENOUGH), None
+        which = max(places, key=lambda at: (self.found[at].overlap, -at))
+        return _judged(self.found[which], [self.texts[at] for at in heard]), which
 
 
 def check_support(claim: str, evidence: str) -> Support:
@@ -106,43 +164,14 @@ def check_support(claim: str, evidence: str) -> Support:
         claim: one statement; its first 8,000 code points count.
         evidence: text as served.
     """
-    return judge(claim, [Evidence.of(evidence)])[0]
+    return Hearing.of(claim, [Evidence.of(evidence)]).judge()[0]
 
 
-def judge(claim: str, texts: Sequence[Evidence]) -> tuple[Support, int | None]:
-    """Judge whether some texts together support a claim.
-
-    Args:
-        claim: one statement; its first 8,000 code points count.
-        texts: pieces of evidence.
-
-    Returns:
-        How they stand to it, and which of them holds the passage that decided; None if none does.
-    """
-    wanted = Wanted.of(claim)
-    places = [
-        (place, at)
-        for at, text in enumerate(texts)
-        if (place := best_place(wanted, text.passages, text.text)) is not None
-        and wanted.covered(place.passage.stems)
-    ]
-    if not places:
-        return Support(SupportVerdict.NOT_ENOUGH), None
-    place, which = max(places, key=lambda found: (wanted.overlap(found[0].passage), -found[1]))
-    everything = [passage for text in texts for passage in text.passages]
-    return _judged(wanted, place, everything), which
-
-
-def _judged(wanted: Wanted, place: Place, everything: Sequence[Passage]) -> Support:
-    best = place.passage
-    findings = compare_claim(
-        wanted.reading,
-        sentence=place.sentence.reading,
-        passage=best.reading,
-        evidence=[one.reading for one in everything],
-    )
-    score = _score(wanted, best, everything, findings)
-    contradiction = _contradiction(wanted.overlap(best), findings)
+def _judged(found: _Found, texts: Sequence[Evidence]) -> Support:
+    best = found.place.passage
+    findings = weigh(found.doubts, texts)
+    score = _score(found, texts, findings)
+    contradiction = _contradiction(found.overlap, findings)
     verdict = SupportVerdict.NOT_ENOUGH
     if contradiction >= CONTRADICTED:
         verdict = SupportVerdict.CONTRADICTED
@@ -160,14 +189,11 @@ def _judged(wanted: Wanted, place: Place, everything: Sequence[Passage]) -> Supp
     )
 
 
-def _score(
-    wanted: Wanted, best: Passage, everything: Sequence[Passage], findings: Findings
-) -> float:
-    everywhere = wanted.covered(word for one in everything for word in one.stems)
+def _score(found: _Found, texts: Sequence[Evidence], findings: Findings) -> float:
     shared = (
-        _PHRASES * wanted.overlap(best)
-        + _EVERYWHERE * everywhere
-        + (1 - _PHRASES - _EVERYWHERE) * wanted.covered(best.stems)
+        _PHRASES * found.overlap
+        + _EVERYWHERE * found.wanted.covered(*(text.vocabulary for text in texts))
+        + (1 - _PHRASES - _EVERYWHERE) * found.wanted.covered(found.place.passage.vocabulary)
     )
     if findings.beyond:
         shared -= _BEYOND + _FURTHER * (min(len(findings.beyond), _MOST_BEYOND) - 1)

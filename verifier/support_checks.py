@@ -18,15 +18,31 @@ from verifier.support_facts import Stated, distinct
 from verifier.support_words import Reach, contrary, reach, stem, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from verifier.facts import Fact
     from verifier.reading import Reading
+    from verifier.support_windows import Evidence, Place
 
 _SCOPE: Final = 4  # words that say something after a negation, which it may deny
 _BEFORE: Final = 3  # tokens before what is claimed, in which a negation denies it
 _LEAD: Final = 6  # tokens before a claim that stands word for word: "it is not the case that"
 _EXCEPTIONS: Final = frozenset({"unless", "except", "excluding", "without"})
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One way in which a claim differs from a place.
+
+    Attributes:
+        difference: ``one`` is the claim's wording, ``other`` that of the place.
+        opposed: whether the place says otherwise, rather than nothing.
+        unless: a fact, or the stem of a word: where the evidence has it, nothing is missing.
+    """
+
+    difference: Difference
+    opposed: bool
+    unless: Fact | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,67 +58,64 @@ class Findings:
     beyond: tuple[Difference, ...] = ()
 
 
-def compare_claim(
-    claim: Reading, *, sentence: Reading, passage: Reading, evidence: Sequence[Reading]
-) -> Findings:
-    """Hold a claim to the place that shares most of its words.
-
-    Args:
-        claim: read.
-        sentence: the one sentence that shares most.
-        passage: that one, or two neighbours.
-        evidence: every sentence; what another of them states is not missing.
-    """
-    at = stands_in(claim, sentence)
+def doubts(claim: Reading, place: Place) -> tuple[Doubt, ...]:
+    """Hold a claim to the place that shares most of its words."""
+    at = stands_in(claim, place.sentence.reading)
     if at is not None:
-        return _around(claim, sentence, at)
-    against: list[Difference] = []
-    beyond: list[Difference] = []
-    for found, opposed in _all(claim, sentence, passage, evidence):
-        (against if opposed else beyond).append(found)
+        return tuple(_around(claim, place.sentence.reading, at))
+    return tuple(_all(claim, place.sentence.reading, place.passage.reading))
+
+
+def weigh(found: Iterable[Doubt], evidence: Sequence[Evidence]) -> Findings:
+    """Which doubts stand, all of the evidence being heard: one text states what another lacks."""
+    standing = [doubt for doubt in found if not _stated(doubt.unless, evidence)]
+    against = (doubt.difference for doubt in standing if doubt.opposed)
+    beyond = (doubt.difference for doubt in standing if not doubt.opposed)
     return Findings(tuple(dict.fromkeys(against)), tuple(dict.fromkeys(beyond)))
 
 
-def _around(claim: Reading, sentence: Reading, at: int) -> Findings:
+def _stated(what: Fact | str | None, evidence: Sequence[Evidence]) -> bool:
+    if what is None:
+        return False
+    if isinstance(what, str):
+        return any(what in one.vocabulary for one in evidence)
+    return any(one.stated.states(what) for one in evidence)
+
+
+def _around(claim: Reading, sentence: Reading, at: int) -> Iterator[Doubt]:
     """What takes back, or limits, a claim that stands in a sentence word for word.
 
     Right before or after it a negation denies it; a few words before, it may; an exception that
     follows limits what was claimed without one.
     """
     if any(map(negates, claim.lower)):
-        return Findings()
+        return
     after = at + len(claim.lower)
     beside = [at - 1, after] if after < len(sentence.lower) else [at - 1]
     turned = [place for place in beside if place >= 0 and negates(sentence.lower[place])]
     denials = [place for place in turned if sentence.lower[place] not in _EXCEPTIONS]
     limits = [place for place in turned if place not in denials]
     limits += [p for p in range(max(at - _LEAD, 0), at - 1) if negates(sentence.lower[p])]
-    return Findings(
-        tuple(Difference(Kind.NEGATION, None, sentence.surface[place]) for place in denials),
-        tuple(Difference(Kind.NEGATION, None, sentence.surface[place]) for place in limits),
-    )
+    for place in (*denials, *limits):
+        found = Difference(Kind.NEGATION, None, sentence.surface[place])
+        yield Doubt(found, opposed=place in denials)
 
 
-def _all(
-    claim: Reading, sentence: Reading, passage: Reading, evidence: Sequence[Reading]
-) -> Iterator[tuple[Difference, bool]]:
-    """Every difference, and whether the passage says otherwise rather than nothing."""
+def _all(claim: Reading, sentence: Reading, passage: Reading) -> Iterator[Doubt]:
     for found in aligned(claim, sentence):
-        yield found, found.other is not None or found.kind is Kind.NEGATION
-    yield from _facts(claim, passage, evidence)
-    yield from ((found, True) for found in _denials(claim, passage))
-    yield from ((found, True) for found in _contraries(claim, passage))
-    yield from _quantities(claim, sentence)
-    yield from ((found, False) for found in _names(claim, sentence, evidence))
+        yield Doubt(found, opposed=found.other is not None or found.kind is Kind.NEGATION)
+    yield from _facts(claim, passage)
+    yield from (Doubt(found, opposed=True) for found in _denials(claim, passage))
+    yield from (Doubt(found, opposed=True) for found in _contraries(claim, passage))
+    facing = tuple(substituted(claim, sentence))
+    yield from _quantities(claim, sentence, facing)
+    yield from _names(claim, sentence, facing)
 
 
-def _facts(
-    claim: Reading, passage: Reading, evidence: Sequence[Reading]
-) -> Iterator[tuple[Difference, bool]]:
+def _facts(claim: Reading, passage: Reading) -> Iterator[Doubt]:
     """Facts of the claim that the passage does not state, and whether it states others instead."""
     mine = distinct(fact for fact in claim.facts if not fact.weak)
     said, stated = Stated(mine), Stated(passage.facts)
-    known = [Stated(one.facts) for one in evidence]
     free: dict[tuple[FactKind, str | None], Fact] = {}  # the first of each sort
     for fact in passage.facts:
         if not fact.weak and not said.states(fact):
@@ -110,11 +123,11 @@ def _facts(
     for fact in mine:
         if stated.states(fact):
             continue
-        instead = free.get(_sort(fact))
+        instead, words = free.get(_sort(fact)), _said(claim, fact)
         if instead is not None:
-            yield Difference(_kind(fact), _said(claim, fact), _said(passage, instead)), True
-        elif not any(one.states(fact) for one in known):
-            yield Difference(_kind(fact), _said(claim, fact), None), False
+            yield Doubt(Difference(_kind(fact), words, _said(passage, instead)), opposed=True)
+        else:
+            yield Doubt(Difference(_kind(fact), words, None), opposed=False, unless=fact)
 
 
 def _sort(fact: Fact) -> tuple[FactKind, str | None]:
@@ -193,22 +206,24 @@ def _contraries(claim: Reading, passage: Reading) -> Iterator[Difference]:
             yield Difference(Kind.NEGATION, claim.surface[at], passage.surface[min(places)])
 
 
-def _quantities(claim: Reading, sentence: Reading) -> Iterator[tuple[Difference, bool]]:
+def _quantities(
+    claim: Reading, sentence: Reading, facing: Iterable[tuple[int, int]]
+) -> Iterator[Doubt]:
     """Quantifiers that speak for more than the sentence's do, or for the others.
 
     "Some" does not bear "all" out, and "none" denies "some".
     """
-    facing = [
+    quantified = [
         (one, other, said, stated)
-        for one, other in substituted(claim, sentence)
+        for one, other in facing
         if (said := reach(claim.lower[one])) is not None
         and (stated := reach(sentence.lower[other])) is not None
     ]
-    for one, other, said, stated in facing or _only(claim, sentence):
+    for one, other, said, stated in quantified or _only(claim, sentence):
         opposed = (said is Reach.NONE) is not (stated is Reach.NONE)
         if said > stated or opposed:
             words = claim.surface[one], sentence.surface[other]
-            yield Difference(Kind.NEGATION, *words), opposed
+            yield Doubt(Difference(Kind.NEGATION, *words), opposed=opposed)
 
 
 def _only(claim: Reading, sentence: Reading) -> list[tuple[int, int, Reach, Reach]]:
@@ -220,19 +235,18 @@ def _only(claim: Reading, sentence: Reading) -> list[tuple[int, int, Reach, Reac
     return [(mine[0][0], theirs[0][0], mine[0][1], theirs[0][1])]
 
 
-def _names(claim: Reading, sentence: Reading, evidence: Sequence[Reading]) -> Iterator[Difference]:
-    """Names that the evidence nowhere mentions, or that stand where the sentence has another.
+def _names(claim: Reading, sentence: Reading, facing: Iterable[tuple[int, int]]) -> Iterator[Doubt]:
+    """Names that the evidence may nowhere mention, or that stand where the sentence has another.
 
     Where most words are capitalised, as in a title, every one of them but the first may be a name.
     """
-    known = {stem(word) for one in evidence for word in one.lower}
     figures = {at for fact in claim.facts for at in range(fact.start, fact.end)}
-    facing = {
-        one for one, other in substituted(claim, sentence) if sentence.surface[other][0].isupper()
-    }
+    replaced = {one for one, other in facing if sentence.surface[other][0].isupper()}
     for at, word in enumerate(claim.surface):
         if not word[0].isupper() or at in figures or weight(claim.lower[at]) < 1.0:
             continue
-        unknown = stem(claim.lower[at]) not in known
-        if (at in claim.names and unknown) or (at and (unknown or at in facing)):
-            yield Difference(Kind.NAME, word, None)
+        found = Difference(Kind.NAME, word, None)
+        if at and at in replaced:
+            yield Doubt(found, opposed=False)
+        elif at or at in claim.names:
+            yield Doubt(found, opposed=False, unless=stem(claim.lower[at]))

@@ -9,14 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from verifier.reading import Reading, read
 from verifier.sentences import sentences
+from verifier.support_facts import Stated
 from verifier.support_words import stem, weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+_T = TypeVar("_T")
 
 MAX_EVIDENCE: Final = 200_000
 """Code points of evidence that are looked at; what is beyond counts as not there."""
@@ -43,6 +46,11 @@ class Passage:
     def stems(self) -> tuple[str, ...]:
         """Its words without their endings."""
         return tuple(map(stem, self.reading.lower))
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """The same, each once."""
+        return frozenset(self.stems)
 
     @cached_property
     def pairs(self) -> frozenset[tuple[str, str]]:
@@ -74,28 +82,56 @@ class Wanted:
         return frozenset(pairwise(stems))
 
     @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(self.weights)
+
+    @cached_property
     def _total(self) -> float:
         return sum(self.weights.values())
 
-    def covered(self, stems: Iterable[str]) -> float:
-        """The share of the claim's words, by weight, that are among some stems: from 0 to 1."""
-        if not self._total:
+    def covered(self, *vocabularies: frozenset[str]) -> float:
+        """The share of the claim's words, by weight, that stand in any of some texts: 0 to 1."""
+        there = _joined([self._words & vocabulary for vocabulary in vocabularies])
+        if not there or not self._total:
             return 0.0
-        there = set(stems)
-        found = sum(heavy for word, heavy in self.weights.items() if word in there)
+        # In the order of the claim, so that the sum is the same however the sets are ordered.
+        found = sum([heavy for word, heavy in self.weights.items() if word in there])
         return min(found / self._total, 1.0)
 
-    def overlap(self, passage: Passage) -> float:
-        """How much of the claim a passage repeats, words and neighbours: from 0 to 1."""
-        return self.overlap_of(passage.stems, passage.pairs)
-
-    def overlap_of(self, stems: Iterable[str], pairs: frozenset[tuple[str, str]]) -> float:
-        """The same of stems, and of those that stand beside one another."""
-        words = self.covered(stems)
+    def overlap(self, *neighbours: Passage) -> float:
+        """How much of the claim passages repeat together, words and neighbours: from 0 to 1."""
+        words = self.covered(*[one.vocabulary for one in neighbours])
         if not self._pairs:
             return words
-        phrases = len(self._pairs & pairs) / len(self._pairs)
-        return (1 - _PHRASES) * words + _PHRASES * phrases
+        shared = _joined([self._pairs & one.pairs for one in neighbours])
+        return (1 - _PHRASES) * words + _PHRASES * len(shared) / len(self._pairs)
+
+
+def _joined(sets: Sequence[frozenset[_T]]) -> frozenset[_T]:
+    return sets[0] if len(sets) == 1 else frozenset[_T]().union(*sets)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A text that was read once, to hold many claims to it."""
+
+    text: str
+    passages: tuple[Passage, ...]
+
+    @classmethod
+    def of(cls, text: str) -> Evidence:
+        """Read a text: linear in its length, of which the first ``MAX_EVIDENCE`` count."""
+        return cls(text, tuple(passages(text)))
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """Its different words without their endings."""
+        return frozenset[str]().union(*(one.vocabulary for one in self.passages))
+
+    @cached_property
+    def stated(self) -> Stated:
+        """Its facts."""
+        return Stated(fact for one in self.passages for fact in one.reading.facts)
 
 
 def passages(evidence: str) -> list[Passage]:
@@ -117,8 +153,12 @@ class Place:
     passage: Passage
 
 
-def best_place(wanted: Wanted, found: Sequence[Passage], evidence: str) -> Place | None:
-    """The place that repeats most of a claim; the first of equals. None if there is no sentence."""
+def best_place(wanted: Wanted, evidence: Evidence) -> Place | None:
+    """The place that repeats most of a claim; the first of equals.
+
+    None if no sentence shares a word with it.
+    """
+    found = evidence.passages
     if not found:
         return None
     alone = [wanted.overlap(passage) for passage in found]
@@ -127,8 +167,8 @@ def best_place(wanted: Wanted, found: Sequence[Passage], evidence: str) -> Place
     for overlap, one, other in _neighbours(wanted, found, alone):
         if overlap * _PAIR_TOLL > most:
             most = overlap * _PAIR_TOLL
-            passage = Passage(one.start, other.end, read(evidence[one.start : other.end]))
-    return Place(found[at], passage)
+            passage = Passage(one.start, other.end, read(evidence.text[one.start : other.end]))
+    return Place(found[at], passage) if wanted.covered(passage.vocabulary) else None
 
 
 def _neighbours(
@@ -137,5 +177,4 @@ def _neighbours(
     """Neighbours that both share something with the claim, and how much they share together."""
     for at, (one, other) in enumerate(pairwise(found)):
         if alone[at] and alone[at + 1] and one.end <= other.start:
-            stems = one.stems + other.stems
-            yield wanted.overlap_of(stems, one.pairs | other.pairs), one, other
+            yield wanted.overlap(one, other), one, other

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.support.work import steps
 from verifier.lexicon import NEGATING_PREFIXES, OPPOSITES, opposed, opposites
 from verifier.reading import read
-from verifier.support_checks import compare_claim
+from verifier.support_checks import doubts
+from verifier.support_windows import Passage, Place
 from verifier.support_words import OPPOSED_STEMS, contrary, stem
 
 WORDS = sorted({word for pair in OPPOSITES for word in pair} | {"paid", "usual", "stable", "even"})
@@ -38,7 +39,7 @@ def test_looking_up_opposites_finds_what_trying_each_pair_would(one: str, other:
 def test_every_opposite_is_told_with_the_first_word_it_faces(
     said: list[str], stated: list[str]
 ) -> None:
-    claim, passage = read(" ".join(said)), read(" ".join(stated))
+    claim, passage = read(" ".join(said)), Passage(0, 1, read(" ".join(stated)))
     mine, theirs = set(map(stem, said)), set(map(stem, stated))
     free = [other for other in stated if stem(other) not in mine]
     expected = {
@@ -46,8 +47,8 @@ def test_every_opposite_is_told_with_the_first_word_it_faces(
         for one in said
         if stem(one) not in theirs and any(contradict(one, other) for other in free)
     }
-    found = compare_claim(claim, sentence=passage, passage=passage, evidence=[passage])
-    assert expected <= {(one.one, one.other) for one in found.against}
+    found = [doubt.difference for doubt in doubts(claim, Place(passage, passage)) if doubt.opposed]
+    assert expected <= {(one.one, one.other) for one in found}
 
 
 @pytest.mark.parametrize("pattern", ["gain{0} lose{0}", "un{0}able", "accept {0}", "{0}"])
@@ -57,9 +58,10 @@ def test_work_grows_with_the_words_and_not_with_their_pairs(pattern: str) -> Non
             read(" ".join(pattern.format(f"{side}{name}") for name in names(words)))
             for side in ("k", "w")
         )
+        passage = Passage(0, 1, stated)
 
         def compare() -> None:
-            compare_claim(said, sentence=stated, passage=stated, evidence=[stated])
+            doubts(said, Place(passage, passage))
 
         compare()  # once before, as stems are remembered
         return steps(compare)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.support.work import steps
 from verifier.reading import read
 from verifier.support import SupportVerdict, check_support
-from verifier.support_checks import compare_claim
+from verifier.support_checks import doubts, weigh
 from verifier.support_facts import Stated, distinct
+from verifier.support_windows import Evidence, Passage, Place
 
 NUMBERS = ("1", "5", "60", "1.234", "1,234", "1,234.5", "-5", "0.5", "1.2.3", "two dozen", "one")
 UNITS = ("", " euros", " cents", " minutes", " hours", " km", " m", " %", " million", " per cent")
@@ -46,9 +47,10 @@ def test_work_grows_with_the_facts_and_not_with_their_pairs(pattern: str) -> Non
             read(", ".join(pattern.format(first + at) for at in range(facts)))
             for first in (1_000, 5_000)
         )
+        passage = Passage(0, 1, stated)
 
         def compare() -> None:
-            compare_claim(said, sentence=stated, passage=stated, evidence=[stated] * 2)
+            weigh(doubts(said, Place(passage, passage)), [Evidence("", (passage,))])
 
         compare()  # once before, as facts are remembered
         return steps(compare)
