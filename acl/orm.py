@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from sqlalchemy import BigInteger, Engine, MetaData, String, create_engine, event, text
 from sqlalchemy.orm import (
@@ -33,21 +33,31 @@ from sqlalchemy.types import TypeDecorator
 from acl.errors import TenantGuardError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from sqlalchemy import Executable
     from sqlalchemy.engine import Dialect
     from sqlalchemy.orm import UOWTransaction
     from sqlalchemy.sql.base import ExecutableOption
 
+_Asked = ParamSpec("_Asked")
+_Statement = TypeVar("_Statement", bound="Executable")
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TENANT = "tenant"
 _UNGUARDED = "unguarded"
+_PREPARED = "clearance_prepared"
 _ONE_WRITER = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 0))")
 
 
 def utc_now() -> datetime:
     """The system clock, aware UTC. Everything that needs time takes a clock like this one."""
     return datetime.now(UTC)
+
+
+def instant(microseconds: int) -> datetime:
+    """The instant that a column of times holds as a number."""
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,7 +78,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Load as aware UTC."""
         del dialect
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant(value)
 
 
 class Base(DeclarativeBase):
@@ -104,7 +114,14 @@ def _guard_statement(state: ORMExecuteState) -> None:
         _guard_values(state, tenant)
     if not state.is_insert:
         # Without asking which classes are in it: counts, unions and subqueries do not tell.
-        state.statement = state.statement.options(_confined_to(tenant))
+        known = state.statement.get_execution_options().get(_PREPARED)
+        confine = _confined if known else _confined.__wrapped__
+        state.statement = confine(state.statement, tenant)
+
+
+@lru_cache(maxsize=512)
+def _confined(statement: Executable, tenant: str) -> Executable:
+    return statement.options(_confined_to(tenant))
 
 
 @lru_cache(maxsize=1024)
@@ -172,6 +189,20 @@ def _sqlite_engine(url: str, *, writable: bool) -> Engine:
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
     return engine
+
+
+def prepared(build: Callable[_Asked, _Statement]) -> Callable[_Asked, _Statement]:
+    """Build a statement once for each set of arguments, with values that are bound when it runs.
+
+    Building one costs more than running it. Its confined forms are kept too, or else the whole of
+    it would be read at each run to find what it was compiled to.
+    """
+
+    @cache
+    def built(*args: Any, **kwargs: Any) -> _Statement:
+        return build(*args, **kwargs).execution_options(**{_PREPARED: True})
+
+    return cast("Callable[_Asked, _Statement]", built)
 
 
 def batches(ids: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:

@@ -14,10 +14,10 @@ The statements are built once for each shape: building them costs ten times what
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     String,
     and_,
@@ -48,7 +48,7 @@ from acl.models import (
     PrincipalRow,
 )
 from acl.ordered_join import onwards
-from acl.orm import UtcDateTime, batches
+from acl.orm import UtcDateTime, batches, instant, prepared
 from acl.principal import EVERYONE
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def of(
     next_expiry: datetime | None = None
     for acl_id, because, expiry in session.execute(_statement(shape), values).all():
         if acl_id is None:
-            next_expiry = expiry
+            next_expiry = None if expiry is None else instant(expiry)
             continue
         acl_ids.add(acl_id)
         if because:
@@ -174,12 +174,12 @@ def guarding(
     return frozenset(found)
 
 
-@cache
+@prepared
 def _confirmations() -> Select[str, datetime]:
     return select(AclSyncRow.name, AclSyncRow.closes_at).where(AclSyncRow.tenant == _TENANT)
 
 
-@cache
+@prepared
 def _statement(shape: _Shape) -> CompoundSelect[Any, Any, Any]:
     """The ACLs reached; and, without an ACL, the earliest expiry of the entries considered."""
     named = _named(shape)
@@ -207,14 +207,14 @@ def _statement(shape: _Shape) -> CompoundSelect[Any, Any, Any]:
         select(
             spread.c.acl_id,
             func.max(spread.c.because).label("because"),
-            null().cast(UtcDateTime).label("expiry"),
+            null().cast(BigInteger).label("expiry"),
         )
         .group_by(spread.c.acl_id)
         # Deny wins wherever it stands in the chain: one reaching deny removes the ACL.
         .having(_count(spread, "deny") == 0, _count(spread, "allow") > 0)
     )
     # In the same statement, so that the closure is walked once.
-    expiry = select(null(), null(), func.min(named.c.expires_at, type_=UtcDateTime))
+    expiry = select(null(), null(), func.min(named.c.expires_at, type_=BigInteger))
     return union_all(reached, expiry)
 
 

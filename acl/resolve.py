@@ -9,7 +9,6 @@ answers are put together. Every step below takes away or leaves as it is; none a
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -17,6 +16,7 @@ from sqlalchemy import bindparam, select
 from acl import reach
 from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
 from acl.models import Tenant
+from acl.orm import prepared
 from acl.scope import MINT, AccessScope
 
 if TYPE_CHECKING:
@@ -54,18 +54,30 @@ def versions_of(session: Session, tenant: str) -> Versions:
 
 
 def resolve(
-    session: Session, caller: Caller, *, now: datetime, max_acls: int = DEFAULT_MAX_ACLS
+    session: Session,
+    caller: Caller,
+    *,
+    now: datetime,
+    max_acls: int = DEFAULT_MAX_ACLS,
+    versions: Versions | None = None,
 ) -> AccessScope:
     """Decide what ``caller`` may see at ``now``.
 
     A caller or actor who is unknown or disabled sees nothing. With actors, the view is the
     intersection: neither the agents nor the user widen one another.
 
+    Args:
+        session: of the caller's tenant.
+        caller: who asks, for whom, narrowed to what.
+        now: aware UTC.
+        max_acls: how many ACLs a caller may see at most.
+        versions: the tenant's, if this session has read them in this transaction.
+
     Raises:
         NotFoundError, TenantDisabledError: as :func:`versions_of`.
         ScopeTooLargeError: more than ``max_acls`` ACLs would be visible.
     """
-    version = versions_of(session, caller.tenant).acl
+    version = (versions or versions_of(session, caller.tenant)).acl
     outdated, next_closing = reach.outdated(session, caller.tenant, now)
     everyone = _each(session, caller, now, closing=bool(outdated))
     admitted = frozenset.intersection(*(one.acl_ids for one in everyone))
@@ -113,7 +125,7 @@ def _each(session: Session, caller: Caller, now: datetime, *, closing: bool) -> 
     return [subject, *actors]
 
 
-@cache  # built once: building it costs more than running it
+@prepared
 def _tenant() -> Select[bool, int, int]:
     return select(Tenant.enabled, Tenant.acl_version, Tenant.content_version).where(
         Tenant.name == bindparam("name")

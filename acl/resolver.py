@@ -91,5 +91,5 @@ class Resolver:
             and not known.scope.expired(now)
         ):
             return known.scope, known, versions.content
-        scope = resolve(session, caller, now=now, max_acls=self._max_acls)
+        scope = resolve(session, caller, now=now, max_acls=self._max_acls, versions=versions)
         return scope, known, versions.content

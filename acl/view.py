@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import String, and_, bindparam, select
 
 from acl.digest import view_digest
 from acl.models import AclContentRow
-from acl.orm import batches
+from acl.one_of import OneOf
+from acl.orm import prepared
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import InstrumentedAttribute, Session
 
     from acl.scope import AccessScope
-
-_BATCH = 5_000  # below every backend's limit of bound parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +34,15 @@ def view_of(session: Session, scope: AccessScope, *, secret: bytes) -> View:
     """The view of ``scope`` at this session's moment. Empty ACLs leave no trace in it."""
     covered: list[tuple[str, str, bytes]] = []
     occurrences = 0
-    for ids in batches(scope.sorted_ids, _BATCH):
-        rows = session.execute(_content(), {"scope_tenant": scope.tenant, "scope_acls": ids})
-        for acl_id, source, content_hash, places in rows.all():
-            if scope.permits(scope.tenant, acl_id, source):
-                covered.append((acl_id, source, content_hash))
-                occurrences += places
+    rows = session.execute(_content(), bound(scope))
+    for acl_id, source, content_hash, places in rows.all():
+        if scope.permits(scope.tenant, acl_id, source):
+            covered.append((acl_id, source, content_hash))
+            occurrences += places
     return View(view_digest(secret, scope.tenant, covered), occurrences)
 
 
-@cache  # built once: with hundreds of ACLs, building it costs more than running it
+@prepared
 def _content() -> Select[str, str, bytes, int]:
     return select(
         AclContentRow.acl_id,
@@ -66,7 +63,7 @@ def predicate(
     """
     return and_(
         tenant == bindparam("scope_tenant", type_=String),
-        acl_id.in_(bindparam("scope_acls", expanding=True, type_=String)),
+        OneOf(acl_id.expression, "scope_acls"),
     )
 
 

@@ -7,12 +7,12 @@ is still rechecked by the caller, row by row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, bindparam, func, select, text
 
 from acl.digest import keyed
+from acl.orm import prepared
 from acl.view import bound, predicate, visible
 from ingestion.models import (
     ChunkRow,
@@ -211,12 +211,12 @@ def _stored(rows: Sequence[Row]) -> StoredChunk:
 # The statements are built once: on the query path, building them costs more than running them.
 
 
-@cache
+@prepared
 def _served() -> Select[str]:
     return select(GenerationRow.id).where(GenerationRow.state == GenerationState.ACTIVE.value)
 
 
-@cache
+@prepared
 def _findable() -> Select[str]:
     states = [GenerationState.ACTIVE.value, GenerationState.READY.value]
     return (
@@ -226,7 +226,7 @@ def _findable() -> Select[str]:
     )
 
 
-@cache
+@prepared
 def _serving() -> Select[str, str, int]:
     return select(GenerationRow.id, GenerationRow.state, GenerationRow.canary_permille).where(
         (GenerationRow.state == GenerationState.ACTIVE.value)
@@ -237,7 +237,7 @@ def _serving() -> Select[str, str, int]:
     )
 
 
-@cache
+@prepared
 def _in_flight() -> Select[*tuple[Any, ...]]:
     return select(ChunkRow.id).where(
         ChunkRow.generation == bindparam("generation"),
@@ -246,7 +246,7 @@ def _in_flight() -> Select[*tuple[Any, ...]]:
     )
 
 
-@cache
+@prepared
 def _source_states() -> Select[*tuple[Any, ...]]:
     return select(
         SourceRow.name,
@@ -261,7 +261,7 @@ def _source_states() -> Select[*tuple[Any, ...]]:
     )
 
 
-@cache
+@prepared
 def _fetch(*, narrowed: bool) -> Select[*tuple[Any, ...]]:
     statement = _places().where(ChunkRow.id.in_(bindparam("chunks", expanding=True)))
     if narrowed:
@@ -269,7 +269,7 @@ def _fetch(*, narrowed: bool) -> Select[*tuple[Any, ...]]:
     return statement
 
 
-@cache
+@prepared
 def _beside() -> Select[*tuple[Any, ...]]:
     here, reach = bindparam("ordinal", type_=Integer), bindparam("reach", type_=Integer)
     return (

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Boolean, String, and_, bindparam, or_, select, type_coerce
@@ -22,7 +21,7 @@ from sqlalchemy.orm import aliased
 from acl.entries import Effect
 from acl.models import AclEntryRow, AclRow, MembershipRow, PrincipalRow
 from acl.ordered_join import onwards
-from acl.orm import UtcDateTime, batches
+from acl.orm import UtcDateTime, batches, prepared
 from acl.principal import EVERYONE
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def _fill_everyone(session: Session, tenant: str, below: _Below) -> None:
         below.live[str(EVERYONE)] = people
 
 
-@cache
+@prepared
 def _entries_of_chains() -> Select[Any]:
     """(ACL asked for, effect, principal) of every unexpired entry in its chain; nulls for none."""
     chain = (
@@ -190,7 +189,7 @@ def _entries_of_chains() -> Select[Any]:
     )
 
 
-@cache
+@prepared
 def _members_below() -> Select[Any]:
     """(named principal, user or service below it, whether all between is switched on).
 
@@ -230,7 +229,7 @@ def _members_below() -> Select[Any]:
     return select(down.c.top, down.c.member, down.c.live).select_from(onwards(down, person, people))
 
 
-@cache
+@prepared
 def _above() -> Select[Any]:
     """The principals asked for, known or not, and every group above them."""
     edge = aliased(MembershipRow)
@@ -245,7 +244,7 @@ def _above() -> Select[Any]:
     return select(up.c.name)
 
 
-@cache
+@prepared
 def _heirs() -> Select[Any]:
     heirs = (
         select(AclRow.id)

@@ -249,6 +249,14 @@ TENANTS: Final = (
         GUARD,
     ),
     Mutant(
+        "the tenant guard on prepared statements",
+        "a statement that is kept for later reads all tenants",
+        ORM,
+        "    return statement.options(_confined_to(tenant))\n",
+        "    return statement if tenant else statement.options(_confined_to(tenant))\n",
+        GUARD,
+    ),
+    Mutant(
         "the tenant guard on unbound sessions",
         "a session that belongs to nobody reads everybody's rows",
         ORM,

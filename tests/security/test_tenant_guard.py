@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from acl.admin.directory import ensure_tenant
 from acl.errors import TenantGuardError
 from acl.models import PrincipalRow, Tenant
-from acl.orm import Base, GuardedSession, TenantScoped
+from acl.orm import Base, GuardedSession, TenantScoped, prepared
 from ingestion.models import ChunkRow, DocumentRow
 from tests.support.clock import NOON
 from tests.support.installation import open_catalogue
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sqlalchemy import Executable
+    from sqlalchemy import Executable, Select
 
     from acl.orm import Database
     from tests.support.catalogue import Blank
@@ -62,6 +62,19 @@ def test_a_query_without_a_tenant_predicate_sees_the_session_s_tenant_only(
         assert set(session.scalars(select(PrincipalRow.principal))) == {"everyone", "user:of-bank"}
         assert {row.tenant for row in session.scalars(select(PrincipalRow))} == {"bank"}
         assert session.scalar(select(func.count()).select_from(PrincipalRow)) == 2
+
+
+def test_a_statement_that_is_kept_sees_the_tenant_of_each_session_that_runs_it(
+    catalogue: Database,
+) -> None:
+    @prepared
+    def everybody() -> Select[str]:
+        return select(PrincipalRow.principal)
+
+    assert everybody() is everybody()
+    for tenant in ("bank", "rival", "bank"):
+        with catalogue.read(tenant) as session:
+            assert set(session.scalars(everybody())) == {"everyone", f"user:of-{tenant}"}
 
 
 def test_a_predicate_on_another_tenant_finds_nothing(catalogue: Database) -> None:

@@ -109,6 +109,19 @@ def test_every_revision_can_be_made_from_nothing(empty: Database) -> None:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
+def test_what_is_looked_up_by_its_key_is_kept_by_it_on_sqlite(tmp_path: Path) -> None:
+    migrated = Database(f"sqlite:///{tmp_path / 'migrated.sqlite'}")
+    made = Database(f"sqlite:///{tmp_path / 'made.sqlite'}")
+    upgrade(migrated)
+    with made.writer.begin() as connection:
+        Base.metadata.create_all(connection)
+    for database in (migrated, made):
+        with database.reader.connect() as connection:
+            asked = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND wr"
+            assert connection.exec_driver_sql(asked).scalars().all() == ["acl_content"]
+        database.close()
+
+
 def test_a_catalogue_of_a_newer_version_is_left_alone(empty: Database) -> None:
     upgrade(empty)
     with empty.writer.begin() as connection:
