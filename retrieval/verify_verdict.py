@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -99,37 +100,37 @@ class Bench:
         return cls(cited, {ident: Evidence.of(text) for ident, text in pieces.items()})
 
     def judge(self, asked: Assertion) -> Judged:
-        """Judge one claim by what it cites."""
+        """Judge one claim by what it cites; a piece that is cited more than once is heard once."""
         checked = self._citations(asked)
-        usable = [
-            (place, self.texts[self.cited[reference].chunk_id])
+        chunks = {
+            place: self.cited[reference].chunk_id
             for place, reference in enumerate(asked.citations)
             if checked[place].result in GOOD or checked[place].result in REFUSED
-        ]
-        hearing = Hearing.of(asked.text, [text for _, text in usable])
+        }
+        heard = list(dict.fromkeys(chunks.values()))
+        hearing = Hearing.of(asked.text, [self.texts[ident] for ident in heard])
         support, which = hearing.judge()
         refused = any(one.result in REFUSED for one in checked)
         verdict = support.verdict
         if refused and verdict is SupportVerdict.SUPPORTED:
             # The words it quotes are not there: whatever else is, the reader is misled.
             verdict = SupportVerdict.NOT_ENOUGH
-        alone = [hearing.judge([at])[0] for at in range(len(usable))] if len(usable) > 1 else []
-        best = None
-        if which is not None and support.start is not None and support.end is not None:
-            best = BestSpan(citation=usable[which][0], start=support.start, end=support.end)
+        alone = [hearing.judge([at])[0].verdict for at in range(len(heard))]
         claim = CheckedClaim(
             verdict=verdict,
             score=round(support.score, _PLACES),
             contradiction=round(support.contradiction, _PLACES),
-            best=best,
+            best=None if which is None else _best(support, chunks, heard[which]),
             differs_in=list(dict.fromkeys(d.kind for d in (*support.against, *support.beyond))),
             reasons=_reasons(asked, checked, support, alone),
             start=asked.span[0] if asked.span else None,
             end=asked.span[1] if asked.span else None,
             citations=checked,
         )
-        places = [place for place, _ in usable]
-        return Judged(claim, _precise(hearing, verdict, checked, places, alone))
+        helpful = set()
+        if verdict is SupportVerdict.SUPPORTED:
+            helpful = _helpful(hearing, heard, alone, Counter(chunks.values()))
+        return Judged(claim, tuple(chunks.get(at) in helpful for at in range(len(checked))))
 
     def _citations(self, asked: Assertion) -> list[CheckedCitation]:
         checked = [check_citation(one, self.cited.get(one)) for one in asked.citations]
@@ -143,39 +144,46 @@ class Bench:
         return checked
 
 
-def _precise(
+def _best(support: Support, chunks: Mapping[int, str], decisive: str) -> BestSpan | None:
+    """The passage that decided, by the first citation of the piece it stands in."""
+    if support.start is None or support.end is None:
+        return None
+    first = next(place for place, ident in chunks.items() if ident == decisive)
+    return BestSpan(citation=first, start=support.start, end=support.end)
+
+
+def _helpful(
     hearing: Hearing,
-    verdict: SupportVerdict,
-    checked: Sequence[CheckedCitation],
-    usable: Sequence[int],
-    alone: Sequence[Support],
-) -> tuple[bool, ...]:
-    """Of each citation, whether the claim is supported by it alone, or not without it.
+    heard: Sequence[str],
+    alone: Sequence[SupportVerdict],
+    times: Mapping[str, int],
+) -> set[str]:
+    """The pieces that help to support a claim: by themselves, or because others do not without.
+
+    A piece that is cited more than once is still there when one of its citations is left out.
 
     Source: T. Gao, H. Yen, J. Yu and D. Chen, "Enabling large language models to generate text
     with citations", EMNLP 2023, section 4.
     """
-    if verdict is not SupportVerdict.SUPPORTED:
-        return (False,) * len(checked)
-    if len(usable) == 1:
-        return tuple(place == usable[0] for place in range(len(checked)))
-    everyone = frozenset(range(len(usable)))
-    helps = {
-        place: alone[at].verdict is SupportVerdict.SUPPORTED
-        or hearing.judge(everyone - {at})[0].verdict is not SupportVerdict.SUPPORTED
-        for at, place in enumerate(usable)
+    everyone = frozenset(range(len(heard)))
+    return {
+        ident
+        for at, ident in enumerate(heard)
+        if alone[at] is SupportVerdict.SUPPORTED
+        or (
+            times[ident] == 1
+            and hearing.judge(everyone - {at})[0].verdict is not SupportVerdict.SUPPORTED
+        )
     }
-    return tuple(helps.get(place, False) for place in range(len(checked)))
 
 
 def _reasons(
     asked: Assertion,
     checked: Sequence[CheckedCitation],
     support: Support,
-    alone: Sequence[Support],
+    alone: Sequence[SupportVerdict],
 ) -> list[ClaimReason]:
     results = {one.result for one in checked}
-    verdicts = {one.verdict for one in alone}
     lost = {CitationResult.NOT_FOUND, CitationResult.UNVERIFIABLE}
     told = {
         ClaimReason.NO_CITATION: not asked.citations,
@@ -185,6 +193,6 @@ def _reasons(
         ClaimReason.BEYOND_EVIDENCE: bool(support.beyond),
         ClaimReason.CLOSE_TO_CALL: support.abstained,
         ClaimReason.CITATIONS_DISAGREE: {SupportVerdict.SUPPORTED, SupportVerdict.CONTRADICTED}
-        <= verdicts,
+        <= set(alone),
     }
     return [reason for reason, holds in told.items() if holds]
