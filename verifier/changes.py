@@ -72,12 +72,12 @@ def differences(one: Reading, other: Reading) -> tuple[Difference, ...]:
         )
     changed: list[_Block] = []
     replaced: list[_Block] = []
-    for tag, a, b, c, d in Levenshtein.opcodes(one.lower, other.lower).as_list():
-        if tag != "equal":
-            step = _Block(a, b, c, d)
-            _append(changed, step)
-            if tag == "replace":
-                replaced.append(step)
+    for step in Levenshtein.opcodes(one.lower, other.lower):
+        if step.tag != "equal":
+            block = _Block(step.src_start, step.src_end, step.dest_start, step.dest_end)
+            _append(changed, block)
+            if step.tag == "replace":
+                replaced.append(block)
     here = one.facts_around((block.a, block.b) for block in changed)
     there = other.facts_around((block.c, block.d) for block in changed)
     blocks = changed

@@ -13,12 +13,15 @@ order given, and is marked as *crowded* where there were more. The work is linea
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ingestion.near.signature import Bands
 
 Rows = NDArray[np.int64]
@@ -31,12 +34,20 @@ Texts of which 78 % of the words agree, the least that counts, share .44 of thei
 the changes are spread evenly, and more otherwise; the estimate has a standard error of .04.
 """
 
-_SLICE: Final = 1 << 16
+_ROWS: Final = 4_096
+_SLICE: Final = 1 << 12  # pairs whose signatures fit the processor's own memory
 _SIEVE: Final = np.uint64((1 << 18) - 1)
+_LANES: Final = np.uint64(0x0101010101010101)
+_TOP_LANE: Final = np.uint64(56)
+
+_Places = NDArray[np.int32]
 
 
 class Candidates:
     """Candidate partners of some texts, band by band, each band within bounded memory.
+
+    What is held takes less than a kilobyte for each text. Pairs are made for some thousand texts
+    at a time and given away at once.
 
     Attributes:
         crowded: for each text, whether a band held more partners than it was compared with.
@@ -49,46 +60,72 @@ class Candidates:
             new: one row for each text that looks for partners.
             most: how many partners it may find in one band, over all calls.
         """
+        keys = np.ascontiguousarray(new.T)
+        order = np.argsort(keys, axis=1, kind="stable")
         self._new = new
-        self._sieve = _sieve(new)
-        self._sorted = np.sort(new, axis=0)
+        self._keys = np.take_along_axis(keys, order, axis=1)
+        self._order: _Places = order.astype(np.int32)
         self._most = most
-        self._taken = np.zeros(new.shape, dtype=np.int64)
+        self._taken = np.zeros(keys.shape, dtype=np.int32)
         self.crowded = np.zeros(len(new), dtype=np.bool_)
 
     def against(self, others: Bands) -> Rows:
         """Pairs of (row in new, row in ``others``) that share a band."""
-        found = []
-        for band in range(self._new.shape[1]):
+        found = [np.empty(0, dtype=np.int64)]
+        for band, known in enumerate(self._keys):
             met = self._met(band, others[:, band])
             order = met[np.argsort(others[met, band], kind="stable")]
             there = others[order, band]
-            first = np.searchsorted(there, self._new[:, band], side="left")
-            beyond = np.searchsorted(there, self._new[:, band], side="right")
-            take = self._admitted(band, beyond - first)
-            found.append(_pairs(take, first, order, len(others)))
+            first = np.flatnonzero(_opens(there))
+            count = np.diff(first, append=len(there))
+            begin = np.searchsorted(known, there[first], side="left")
+            width = np.searchsorted(known, there[first], side="right") - begin
+            # Every text with one of these keys, and which of them that is.
+            key = np.repeat(np.arange(len(first)), width)
+            rows = self._order[band, _runs(begin, width)]
+            take = self._admitted(band, rows, count[key])
+            found.append(_pairs(rows, take, first[key], order, len(others)))
         return _alike(self._new, others, _distinct(found, len(others)))
 
-    def among(self) -> Rows:
-        """Pairs of (row, earlier row) within new that share a band. Call it last."""
-        found = []
-        every = np.arange(len(self._new))
-        for band in range(self._new.shape[1]):
-            order = np.argsort(self._new[:, band], kind="stable")
-            keys = self._new[order, band]
-            opens = np.ones(len(keys), dtype=np.bool_)
-            opens[1:] = keys[1:] != keys[:-1]
-            begin = np.maximum.accumulate(np.where(opens, every, 0))
-            first = np.empty_like(every)
-            earlier = np.empty_like(every)
-            first[order] = begin
-            earlier[order] = every - begin
-            found.append(_pairs(self._admitted(band, earlier), first, order, len(self._new)))
-        return _alike(self._new, self._new, _distinct(found, len(self._new)))
+    def among(self) -> Iterator[tuple[int, Rows]]:
+        """Pairs of (row, earlier row) within new that share a band, in parts.
+
+        Call it last; who is crowded is known when it returns.
+
+        Yields:
+            Up to which row a part goes, and the pairs of its rows. There is always one part.
+        """
+        first = np.empty_like(self._order)
+        take = np.empty_like(self._order)
+        every = np.arange(len(self._new), dtype=np.int32)
+        for band, order in enumerate(self._order):
+            begin = np.maximum.accumulate(np.where(_opens(self._keys[band]), every, 0))
+            first[band, order] = begin
+            take[band, order] = self._admitted(band, order, every - begin)
+        return self._among(first, take)
+
+    def _among(self, first: _Places, take: _Places) -> Iterator[tuple[int, Rows]]:
+        size = len(self._new)
+        for begin in range(0, max(size, 1), _ROWS):
+            rows = np.arange(begin, min(begin + _ROWS, size))
+            part = slice(begin, begin + _ROWS)
+            found = [
+                _pairs(rows, take[band, part], first[band, part], order, size)
+                for band, order in enumerate(self._order)
+            ]
+            yield begin + len(rows), _alike(self._new, self._new, _distinct(found, size))
+
+    @cached_property
+    def _sieve(self) -> NDArray[np.bool_]:
+        """For each band, which low bits some key has: most others are turned away by one look."""
+        sieve = np.zeros((len(self._keys), int(_SIEVE) + 1), dtype=np.bool_)
+        for band, known in enumerate(self._keys):
+            sieve[band, known & _SIEVE] = True
+        return sieve
 
     def _met(self, band: int, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Rows whose key in a band some new text has: mostly few, and only they are sorted."""
-        known = self._sorted[:, band]
+        known = self._keys[band]
         maybe = np.flatnonzero(self._sieve[band, keys & _SIEVE])
         if not len(maybe):
             return maybe
@@ -97,35 +134,46 @@ class Candidates:
         met: NDArray[np.int64] = maybe[known[place] == asked]
         return met
 
-    def _admitted(self, band: int, offered: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _admitted(
+        self, band: int, rows: _Places, offered: NDArray[np.integer]
+    ) -> NDArray[np.int64]:
         """How many of the partners offered each text still takes in this band."""
-        room = self._most - self._taken[:, band]
+        room = self._most - self._taken[band, rows]
         take: NDArray[np.int64] = np.minimum(offered, room)
-        self.crowded |= offered > room
-        self._taken[:, band] += take
+        self.crowded[rows] |= offered > room
+        self._taken[band, rows] += take.astype(np.int32)
         return take
 
 
-def _sieve(new: Bands) -> NDArray[np.bool_]:
-    """For each band, which low bits some key has: most other keys are turned away by one look."""
-    sieve = np.zeros((new.shape[1], int(_SIEVE) + 1), dtype=np.bool_)
-    for band in range(new.shape[1]):
-        sieve[band, new[:, band] & _SIEVE] = True
-    return sieve
+def _opens(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Where among sorted keys another one begins."""
+    opens = np.ones(len(keys), dtype=np.bool_)
+    opens[1:] = keys[1:] != keys[:-1]
+    return opens
+
+
+def _runs(first: NDArray[np.integer], width: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The numbers of each run: ``width`` of them, from ``first`` on."""
+    ends = np.cumsum(width, dtype=np.int64)
+    runs: NDArray[np.int64] = np.arange(ends[-1] if len(ends) else 0)
+    runs += np.repeat(first - (ends - width), width)
+    return runs
 
 
 def _pairs(
-    take: NDArray[np.int64], first: NDArray[np.int64], order: NDArray[np.int64], width: int
+    rows: NDArray[np.integer],
+    take: NDArray[np.integer],
+    first: NDArray[np.integer],
+    order: NDArray[np.integer],
+    width: int,
 ) -> NDArray[np.int64]:
     """For each row its first ``take`` partners, those at ``order[first]`` and after.
 
     A pair is one number, ``row * width + partner``, so that sorting pairs is sorting numbers.
     """
-    rows = np.repeat(np.arange(len(take)), take)
-    begin = np.repeat(np.cumsum(take) - take, take)
-    place = np.arange(len(rows)) - begin + np.repeat(first, take)
-    partners: NDArray[np.int64] = order[place]
-    return rows * width + partners
+    pairs: NDArray[np.int64] = np.repeat(rows.astype(np.int64) * width, take)
+    pairs += order[_runs(first, take)]
+    return pairs
 
 
 def _distinct(found: list[NDArray[np.int64]], width: int) -> Rows:
@@ -139,6 +187,8 @@ def _alike(new: Bands, others: Bands, rows: Rows) -> Rows:
     kept = [rows[:0]]
     for first in range(0, len(rows), _SLICE):
         some = rows[first : first + _SLICE]
-        agree = np.count_nonzero(left[some[:, 0]] == right[some[:, 1]], axis=1)
+        same = left[some[:, 0]] == right[some[:, 1]]
+        # Eight slots at a time: each byte of a number counts its own, and the product adds them up.
+        agree = same.view(np.uint64).sum(axis=1) * _LANES >> _TOP_LANE
         kept.append(some[agree >= ALIKE * left.shape[1]])
     return np.concatenate(kept)

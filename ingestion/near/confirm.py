@@ -1,6 +1,6 @@
 """Which candidates nearly agree, and what they contradict one another in.
 
-Two sieves: all candidates by a quick similarity of their word codes, then what is left by
+Two sieves: all candidates by a quick similarity of their letters, then what is left by
 :func:`verifier.conflicts.compare`, the very test that groups the evidence of an answer. So a stored
 pair means what it means in an answer.
 """
@@ -8,39 +8,35 @@ pair means what it means in an answer.
 from __future__ import annotations
 
 import json
-from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+import numpy as np
 from rapidfuzz import fuzz, process
 
-from verifier.conflicts import RELATED, Comparison, compare
-from verifier.reading import Reading, read
+from verifier.conflicts import RELATED, compare
+from verifier.reading import read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ingestion.near.words import Codes
+    from numpy.typing import NDArray
+
+    from ingestion.near.candidates import Rows
     from verifier.changes import Difference
+    from verifier.reading import Reading
+
+    Texts: TypeAlias = Callable[[Sequence[str]], Mapping[str, str]]
+    """Gives the texts of some hashes, as far as they are there."""
 
 SIFTED: Final = RELATED - 8
-"""Similarity of word codes below which two texts are not compared: they cut words a bit coarser."""
+"""Similarity of letters below which two texts are not compared: words are cut a bit coarser."""
 
 MAX_DIFFERENCES: Final = 16
 MAX_SAID: Final = 80
 """How many differences of a pair are stored, and how many characters of each side."""
 
-_SLICE: Final = 4_096
-_WORKERS: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text by its hash, with its word codes."""
-
-    sha: str
-    text: str
-    codes: Codes
+_SLICE: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +50,8 @@ class NearPair:
 
     def differences_json(self) -> str:
         """As stored: what each text says where they differ, shortened, and no more of the texts."""
+        if not self.differences:
+            return "[]"
         return json.dumps(
             [
                 {
@@ -67,57 +65,54 @@ class NearPair:
         )
 
 
-def confirm(candidates: Sequence[tuple[Text, Text]]) -> list[NearPair]:
+def sift(one: Sequence[bytes], other: Sequence[bytes]) -> NDArray[np.bool_]:
+    """Which candidates may nearly agree, by the letters (``Words.letters``) of both texts."""
+    scores = process.cpdist(one, other, scorer=fuzz.ratio, score_cutoff=SIFTED)
+    may: NDArray[np.bool_] = scores >= SIFTED
+    return may
+
+
+def neighbours_first(pairs: Rows) -> Rows:
+    """Bring pairs into an order in which those that share a text stand close to one another.
+
+    By the first of all neighbours of a text, so that a text of a dozen pairs is read once.
+    """
+    if not len(pairs):
+        return pairs
+    first = np.arange(pairs.max() + 1)
+    np.minimum.at(first, pairs[:, 0], pairs[:, 1])
+    np.minimum.at(first, pairs[:, 1], pairs[:, 0])
+    return pairs[np.lexsort((pairs[:, 0], first[pairs].min(axis=1)))]
+
+
+def confirm(candidates: Sequence[tuple[str, str]], texts: Texts) -> list[NearPair]:
     """The candidates that nearly agree.
 
     Args:
-        candidates: pairs of different texts, each pair once, in any order.
+        candidates: hashes of two different texts, each pair once, in any order. They are taken in
+            slices, and a text is read once in a slice.
+        texts: asked for the texts of a slice; a pair of which one is gone is left out.
     """
     found: list[NearPair] = []
-    arrays: dict[str, array[int]] = {}
-    readings: dict[str, Reading] = {}
     for first in range(0, len(candidates), _SLICE):
         some = candidates[first : first + _SLICE]
-        scores = process.cpdist(
-            [_array(one, arrays) for one, _ in some],
-            [_array(other, arrays) for _, other in some],
-            scorer=fuzz.ratio,
-            score_cutoff=SIFTED,
-            workers=_WORKERS,
-        )
-        for (one, other), score in zip(some, scores.tolist(), strict=True):
-            if score >= SIFTED:
-                pair = _confirmed(one, other, readings)
-                if pair is not None:
-                    found.append(pair)
-        arrays.clear()  # memory follows a slice, not the corpus
-        readings.clear()
+        given = texts(sorted({sha for pair in some for sha in pair}))
+        # Memory follows a slice, not the corpus.
+        readings = {sha: read(text) for sha, text in given.items()}
+        for pair in some:
+            if readings.keys() >= set(pair):
+                one, other = sorted(pair)
+                near = _confirmed(one, readings[one], other, readings[other])
+                if near is not None:
+                    found.append(near)
     return found
 
 
-def _array(text: Text, arrays: dict[str, array[int]]) -> array[int]:
-    made = arrays.get(text.sha)
-    if made is None:
-        made = arrays[text.sha] = array("Q", text.codes.tobytes())
-    return made
-
-
-def _confirmed(one: Text, other: Text, readings: dict[str, Reading]) -> NearPair | None:
-    if one.sha > other.sha:
-        one, other = other, one
-    comparison: Comparison = compare(_read(one, readings), _read(other, readings))
+def _confirmed(first: str, one: Reading, second: str, other: Reading) -> NearPair | None:
+    comparison = compare(one, other)
     if comparison.similarity < RELATED:
         return None
-    return NearPair(
-        one.sha, other.sha, round(comparison.similarity / 100, 4), comparison.differences
-    )
-
-
-def _read(text: Text, readings: dict[str, Reading]) -> Reading:
-    reading = readings.get(text.sha)
-    if reading is None:
-        reading = readings[text.sha] = read(text.text)
-    return reading
+    return NearPair(first, second, round(comparison.similarity / 100, 4), comparison.differences)
 
 
 def _short(said: str | None) -> str | None:

@@ -19,9 +19,10 @@ from ingestion.active import current_generation
 from ingestion.errors import BusyError
 from ingestion.lock import exclusive
 from ingestion.near import stored
+from ingestion.near.batch import Batch
 from ingestion.near.candidates import Candidates
-from ingestion.near.confirm import NearPair, Text, confirm
-from ingestion.near.signature import bands, signatures
+from ingestion.near.confirm import confirm, neighbours_first, sift
+from ingestion.near.signature import bands
 from ingestion.near.stored import Signed
 from ingestion.near.words import words
 
@@ -29,11 +30,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from acl.orm import Database
-    from ingestion.near.words import Words
+    from numpy.typing import NDArray
 
-BATCH: Final = 16_384
+    from acl.orm import Database
+    from ingestion.near.candidates import Rows
+    from ingestion.near.confirm import NearPair
+
+BATCH: Final = 1 << 17
 """Texts compared with all others in one pass; decides how much memory a settling takes."""
+
+PAGE: Final = 4_096
+"""Texts read at once."""
+
+PAIRS: Final = 1 << 15
+"""Candidates confirmed before what was found is written."""
 
 WRITE: Final = 2_000
 """Texts written in one transaction."""
@@ -143,17 +153,22 @@ def _forget_gone(context: SettleContext, tenant: str, generation: str, report: N
         report.texts_removed += len(shas)
 
 
-def _unsettled(
-    context: SettleContext, tenant: str, generation: str
-) -> Iterator[list[tuple[str, str]]]:
+def _unsettled(context: SettleContext, tenant: str, generation: str) -> Iterator[Batch]:
     """Texts to settle, until a whole pass finds none: more may come in meanwhile."""
     after = ""
     while True:
-        with context.database.read(tenant) as session:
-            batch = stored.unsettled(session, tenant, generation, after=after, limit=BATCH)
-        if batch:
+        batch = Batch()
+        while len(batch) < BATCH:
+            limit = min(PAGE, BATCH - len(batch))
+            with context.database.read(tenant) as session:
+                page = stored.unsettled(session, tenant, generation, after=after, limit=limit)
+            batch.add(page)
+            if len(page) < limit:
+                break
+            after = page[-1][0]
+        if len(batch):
             yield batch
-            after = batch[-1][0]
+            after = batch.shas[-1]
         elif after:
             after = ""
         else:
@@ -161,51 +176,92 @@ def _unsettled(
 
 
 def _settle(
-    context: SettleContext,
-    tenant: str,
-    generation: str,
-    batch: Sequence[tuple[str, str]],
-    report: NearReport,
+    context: SettleContext, tenant: str, generation: str, batch: Batch, report: NearReport
 ) -> None:
-    """Compare a batch with every settled text and within itself, then write it down."""
-    found = words([text for _, text in batch])
-    signed = signatures(found)
-    new = [
-        Text(sha, text, found.of(place)) for place, (sha, text) in enumerate(batch) if signed[place]
-    ]
-    candidates = Candidates(bands([one for one in signed if one]), most=MOST)
-    pairs: list[NearPair] = []
+    """Compare a batch with every settled text and within itself, and write it down on the way."""
+
+    def texts(shas: Sequence[str]) -> dict[str, str]:
+        with context.database.read(tenant) as session:
+            return stored.texts(session, tenant, generation, shas)
+
+    worded = batch.worded()
+    search = Candidates(batch.bands(), most=MOST)
+    shas, older = _older(context, tenant, generation, batch, search)
+    done = 0
+    for last, pairs in _portions(batch, worded, search, older):
+        ordered = neighbours_first(pairs).tolist()
+        found = confirm([(shas[one], shas[other]) for one, other in ordered], texts)
+        crowded = set(worded[search.crowded].tolist())
+        signed = [
+            Signed(batch.shas[place], batch.signatures[place], place in crowded)
+            for place in range(done, last)
+        ]
+        _write(context, tenant, generation, signed, found)
+        report.compared += len(signed)
+        report.crowded += sum(text.crowded for text in signed)
+        report.pairs += len(found)
+        report.conflicts += sum(bool(pair.differences) for pair in found)
+        done = last
+
+
+def _older(
+    context: SettleContext, tenant: str, generation: str, batch: Batch, search: Candidates
+) -> tuple[list[str], Rows]:
+    """Candidates among the texts settled before.
+
+    Returns:
+        The hashes of the batch and behind them those of other texts, and pairs of places there: one
+        of the batch and one of another text, in order.
+    """
+    worded = batch.worded()
+    shas = batch.shas.copy()
+    found = [np.empty((0, 2), dtype=np.int64)]
     with context.database.read(tenant) as session:
         for block in stored.signatures(session, tenant):
-            rows = candidates.against(bands([signature for _, signature in block]))
+            rows = search.against(bands([signature for _, signature in block]))
             if not len(rows):
                 continue
-            shas = [sha for sha, _ in block]
-            wanted = [shas[row] for row in np.unique(rows[:, 1]).tolist()]
-            others = _texts(stored.texts(session, tenant, generation, wanted))
-            pairs += confirm(
-                [
-                    (new[row], others[shas[other]])
-                    for row, other in rows.tolist()
-                    if shas[other] in others
-                ]
+            met = np.unique(rows[:, 1])
+            texts = stored.texts(
+                session, tenant, generation, [block[row][0] for row in met.tolist()]
             )
-    pairs += confirm([(new[row], new[other]) for row, other in candidates.among().tolist()])
-    crowded = {text.sha for text, many in zip(new, candidates.crowded, strict=True) if many}
-    report.crowded += len(crowded)
-    rows_ = [
-        Signed(sha, signature, sha in crowded)
-        for (sha, _), signature in zip(batch, signed, strict=True)
-    ]
-    _write(context, tenant, generation, rows_, pairs)
-    report.compared += len(batch)
-    report.pairs += len(pairs)
-    report.conflicts += sum(bool(pair.differences) for pair in pairs)
+            letters = dict(zip(texts, words(list(texts.values())).letters(), strict=True))
+            # A text that is live no more has no letters, and agrees with nothing.
+            pairs = np.column_stack([worded[rows[:, 0]], rows[:, 1]])
+            kept = pairs[
+                sift(
+                    [batch.letters[place] for place in pairs[:, 0].tolist()],
+                    [letters.get(block[row][0], b"") for row in pairs[:, 1].tolist()],
+                )
+            ]
+            met, place = np.unique(kept[:, 1], return_inverse=True)
+            found.append(np.column_stack([kept[:, 0], place + len(shas)]))
+            shas += [block[row][0] for row in met.tolist()]
+    pairs = np.concatenate(found)
+    return shas, pairs[np.argsort(pairs[:, 0], kind="stable")]
 
 
-def _texts(found: dict[str, str]) -> dict[str, Text]:
-    read: Words = words(list(found.values()))
-    return {sha: Text(sha, text, read.of(place)) for place, (sha, text) in enumerate(found.items())}
+def _portions(
+    batch: Batch, worded: NDArray[np.int64], search: Candidates, older: Rows
+) -> Iterator[tuple[int, Rows]]:
+    """A batch in portions of so many candidates that what they become fits into memory.
+
+    Yields:
+        Up to which place a portion goes, and the candidates of its texts with earlier ones, of this
+        batch or settled before.
+    """
+    waiting: list[Rows] = []
+    begin = 0
+    for end, rows in search.among():
+        last = int(worded[end]) if end < len(worded) else len(batch)
+        pairs = worded[rows]
+        one, other = ([batch.letters[place] for place in side.tolist()] for side in pairs.T)
+        first, beyond = np.searchsorted(older[:, 0], (begin, last))
+        waiting += [pairs[sift(one, other)], older[first:beyond]]
+        begin = last
+        if last == len(batch) or sum(map(len, waiting)) >= PAIRS:
+            yield last, np.concatenate(waiting)
+            waiting = []
 
 
 def _write(

@@ -12,6 +12,7 @@ that empties both tables; everything is then compared anew.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -37,6 +38,7 @@ NOTHING: Final = b""
 
 _SEED: Final = 1
 _SLICE: Final = 1_024
+_ROW: Final = Struct(f"<{SLOTS}I")
 _ORDER: Final = np.uint64(0xC2B2AE3D27D4EB4F)  # makes "a b" another pair than "b a"
 
 
@@ -60,7 +62,8 @@ def signatures(words: Words) -> list[bytes]:
             pairs[ends[0] : ends[-1]], (ends - ends[0]).astype(np.uint64), SLOTS, _SEED
         )
         # They come as one Python number a slot, which is twenty times what is kept of them.
-        low[first : first + _SLICE] = np.array(matrix.to_rows(), dtype=np.uint64)
+        packed = b"".join([_ROW.pack(*row) for row in matrix.to_rows()])
+        low[first : first + _SLICE] = np.frombuffer(packed, dtype="<u4").reshape(-1, SLOTS)
     return [
         row.tobytes() if count else NOTHING for row, count in zip(low, counts.tolist(), strict=True)
     ]

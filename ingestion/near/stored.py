@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 BLOCK: Final = 20_000
 
+_AS_GIVEN: Final = {"dml_strategy": "raw"}
+"""Rows go to the driver as they are: they have every column, and nothing is to be filled in."""
+
 AGAIN: Final = b"\x00"
 """In place of a signature: the text is to be compared anew, and keeps its pairs until then."""
 
@@ -157,6 +160,7 @@ def store(
                 }
                 for text in signed
             ],
+            execution_options=_AS_GIVEN,
         )
     if pairs:
         session.execute(
@@ -172,6 +176,7 @@ def store(
                 }
                 for pair in pairs
             ],
+            execution_options=_AS_GIVEN,
         )
 
 

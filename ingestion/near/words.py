@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -55,6 +56,15 @@ class Words:
     def of(self, text: int) -> Codes:
         """The words of one text, in order."""
         return self.codes[self.starts[text] : self.starts[text + 1]]
+
+    def letters(self) -> list[bytes]:
+        """Each text as a string with one byte for each word.
+
+        Different words may share a letter, so two texts are at least as similar by their letters
+        as by their words: an upper bound, for a tenth of the time.
+        """
+        every = self.codes.astype(np.uint8).tobytes()
+        return [every[first:last] for first, last in pairwise(self.starts.tolist())]
 
 
 def words(texts: Sequence[str]) -> Words:
