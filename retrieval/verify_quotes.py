@@ -138,9 +138,11 @@ def _at_its_span(
 ) -> CheckedCitation:
     """The span must lie in the piece, and be the quote from its first word to its last."""
     span = original.served(*stated)
-    if span is None:
+    if span is None or span[0] == span[1]:  # beyond the piece, or of nothing that is served
         return _only(CitationResult.MISPLACED)
     if quote is None:
+        if _redacted(cited, span):  # its hash would confirm a guess of what was taken out
+            return _only(CitationResult.ALTERED)
         return _placed(CitationResult.UNQUOTED, cited, original, span)
     text = cited.trusted.text[slice(*span)]
     match = check_quote(quote, text)
@@ -153,6 +155,12 @@ def _at_its_span(
     if part.strip(_EDGES) != whole.strip(_EDGES):
         return _only(CitationResult.MISPLACED)
     return _placed(CitationResult.QUOTED, cited, original, span)
+
+
+def _redacted(cited: Cited, span: tuple[int, int]) -> bool:
+    """Whether a span of the served text reaches into something taken out."""
+    start, end = span
+    return any(first < end and start < last for first, last in cited.trusted.redactions)
 
 
 def _only(result: CitationResult) -> CheckedCitation:
