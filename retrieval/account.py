@@ -1,4 +1,4 @@
-"""Accounting for an answer before it leaves: its receipt, and its event in the audit.
+"""Accounting for an answer before it leaves: its receipt, if any, and its event in the audit.
 
 Both are durable when these functions return; if they cannot be made so, an error says that nothing
 may be served. What stands in them are identities, ids and keyed digests, never text.
@@ -6,6 +6,7 @@ may be served. What stands in them are identities, ids and keyed digests, never 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from acl.audit.events import Event, EventKind, identity
@@ -13,12 +14,14 @@ from acl.digest import keyed
 from retrieval.receipts import Shown, issue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from acl.caller import Caller
     from retrieval.evidence import Evidence, EvidenceResponse, RetrieveResponse
     from retrieval.query import RetrieveRequest
     from retrieval.runtime import Runtime
+    from retrieval.verify import VerifyResponse
+    from retrieval.verify_evidence import Cited
 
 
 def query_digest(secret: bytes, tenant: str, query: str) -> str:
@@ -88,8 +91,46 @@ def account_for_evidence(
     return response.model_copy(update=issued)
 
 
+def account_for_check(
+    runtime: Runtime, caller: Caller, response: VerifyResponse, *, view: str, cited: Iterable[Cited]
+) -> None:
+    """Put on record who checked claims against what, and what came of it.
+
+    A check shows nothing that an answer has not shown, so it has an event and no receipt.
+
+    Args:
+        runtime: the installation.
+        caller: who is answered.
+        response: what was found.
+        view: digest of what the caller sees.
+        cited: the pieces that claims were held to; one may come more than once.
+
+    Raises:
+        acl.errors.AuditError: it could not be recorded; then it must not be served.
+    """
+    seen = {one.chunk_id: one.place for one in cited}
+    verdicts = Counter(claim.verdict.value for claim in response.claims)
+    results = Counter(one.result.value for claim in response.claims for one in claim.citations)
+    body = {
+        **identity(caller),
+        "purpose": caller.narrowing.purpose,
+        "request": response.request_id,
+        "view": view,
+        "model": response.model,
+        "evidence": [
+            {"chunk": ident, "document": place.document_id, "version": place.version}
+            for ident, place in sorted(seen.items())
+        ],
+        "verdicts": dict(sorted(verdicts.items())),
+        "citations": dict(sorted(results.items())),
+    }
+    runtime.ledger.record(caller.tenant, Event(EventKind.VERIFY, body))
+
+
 def withdraw(
-    runtime: Runtime, caller: Caller, response: RetrieveResponse | EvidenceResponse
+    runtime: Runtime,
+    caller: Caller,
+    response: RetrieveResponse | EvidenceResponse | VerifyResponse,
 ) -> None:
     """Note that what has just been recorded did not leave: the rights had changed meanwhile."""
     body = {**identity(caller), "request": response.request_id}

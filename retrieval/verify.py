@@ -7,12 +7,11 @@ What must never live here: the text of claims or evidence in what is returned or
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from acl.audit.events import Event, EventKind, identity
+from retrieval.account import account_for_check, withdraw
 from retrieval.evidence import Model
 from retrieval.standing import rights_hold, snapshot
 from retrieval.verify_evidence import chunks_of, evidence_of
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from acl.caller import Caller
     from retrieval.runtime import Runtime
-    from retrieval.standing import Snapshot
     from retrieval.verify_evidence import Cited
     from retrieval.verify_request import Reference
 
@@ -69,11 +67,11 @@ def verify_claims(
         pieces = evidence_of(runtime, before, ids)
         cited = {one: pieces[ident] for one, ident in named.items() if ident in pieces}
         response = _judged(asked, cited, request_id=request_id)
-        _record(runtime, caller, before, cited, response)
+        view = before.resolved.view.digest
+        account_for_check(runtime, caller, response, view=view, cited=cited.values())
         if rights_hold(runtime, caller, before.scope):
             return response
-        body = {**identity(caller), "request": request_id}
-        runtime.ledger.record(caller.tenant, Event(EventKind.WITHDRAWN, body))
+        withdraw(runtime, caller, response)
     return _judged(asked, {}, request_id=request_id)
 
 
@@ -97,30 +95,3 @@ def _precise(judged: Sequence[Judged]) -> list[bool]:
 
 def _share(hits: Sequence[bool]) -> float | None:
     return round(sum(hits) / len(hits), 4) if hits else None
-
-
-def _record(
-    runtime: Runtime,
-    caller: Caller,
-    before: Snapshot,
-    cited: Mapping[Reference, Cited],
-    response: VerifyResponse,
-) -> None:
-    """Put on record who checked against what, and what came of it; no text."""
-    seen = {one.chunk_id: one.place for one in cited.values()}
-    verdicts = Counter(claim.verdict.value for claim in response.claims)
-    results = Counter(one.result.value for claim in response.claims for one in claim.citations)
-    body = {
-        **identity(caller),
-        "purpose": caller.narrowing.purpose,
-        "request": response.request_id,
-        "view": before.resolved.view.digest,
-        "model": response.model,
-        "evidence": [
-            {"chunk": ident, "document": place.document_id, "version": place.version}
-            for ident, place in sorted(seen.items())
-        ],
-        "verdicts": dict(sorted(verdicts.items())),
-        "citations": dict(sorted(results.items())),
-    }
-    runtime.ledger.record(caller.tenant, Event(EventKind.VERIFY, body))
