@@ -72,7 +72,11 @@ def verify_claims(
         if rights_hold(runtime, caller, before.scope):
             return response
         withdraw(runtime, caller, response)
-    return _judged(asked, {}, request_id=request_id)
+    # The rights never settled: nothing is found, and that is on record like any other check.
+    response = _judged(asked, {}, request_id=request_id)
+    view = snapshot(runtime, caller).resolved.view.digest
+    account_for_check(runtime, caller, response, view=view, cited=())
+    return response
 
 
 def _judged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,7 @@ from retrieval.verify import CitationResult, VerifyRequest, verify_claims
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import TENANT, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
+from verifier.support import SupportVerdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +87,12 @@ def chunk_of(world: Installation, text: str) -> str:
     return next(piece.chunk_id for piece in world.ask(ANN).evidence if piece.text == text)
 
 
+def claim_of(text: str, chunk: str) -> VerifyRequest:
+    """A claim that quotes a piece in full."""
+    cited = {"chunk_id": chunk, "quote": text}
+    return VerifyRequest.model_validate({"claims": [{"text": text, "citations": [cited]}]})
+
+
 def test_a_grant_taken_back_after_the_record_is_obeyed_and_the_record_withdrawn(
     filled: Installation,
 ) -> None:
@@ -111,24 +119,25 @@ def test_evidence_by_its_id_is_looked_at_last_too(filled: Installation) -> None:
 
 
 def test_a_check_of_claims_is_looked_at_last_too(filled: Installation) -> None:
-    cited = {"chunk_id": chunk_of(filled, TEXT), "quote": "55 euros a day"}
-    request = VerifyRequest.model_validate({"claims": [{"text": TEXT, "citations": [cited]}]})
+    request = claim_of(TEXT, chunk_of(filled, TEXT))
     ledger = watch(filled, lambda: take_away(filled), EventKind.VERIFY)
     (claim,) = verify_claims(filled.runtime, ANN, request, request_id="r").claims
     assert [one.result for one in claim.citations] == [CitationResult.NOT_FOUND]
     assert ledger.seen == ["verify", "withdrawn", "verify"]
 
 
-def test_rights_that_change_without_end_end_in_no_evidence(filled: Installation) -> None:
+def unsettle(world: Installation, kind: EventKind) -> WatchedLedger:
+    """Let the rights change after every record of a kind, without end."""
+
     class Restless(WatchedLedger):
         def record(self, tenant: str, event: Event, rows: Rows = ()) -> None:
             super().record(tenant, event, rows)
-            if event.kind == EventKind.QUERY:
+            if event.kind == kind:
                 self.seen.append("moved")
-                with filled.change() as session:
+                with world.change() as session:
                     name = Principal.parse("user:ann")
                     revoke(session, TENANT, "a", Effect.ALLOW, name)
-                filled.ingest(
+                world.ingest(
                     ListedSource(
                         f"more{len(self.seen)}",
                         (acl(f"more{len(self.seen)}", allow("user:ann")),),
@@ -136,11 +145,33 @@ def test_rights_that_change_without_end_end_in_no_evidence(filled: Installation)
                     )
                 )
 
-    filled.runtime.ledger = Restless(  # type: ignore[assignment]  # the same two methods
-        filled.runtime.ledger, lambda: None, kinds=()
-    )
+    ledger = Restless(world.runtime.ledger, lambda: None, kinds=())
+    world.runtime.ledger = ledger  # type: ignore[assignment]  # the same two methods
+    return ledger
+
+
+def test_rights_that_change_without_end_end_in_no_evidence(filled: Installation) -> None:
+    unsettle(filled, EventKind.QUERY)
     answer = filled.ask(ANN)
     assert (answer.status, answer.evidence) == (Status.NO_EVIDENCE, [])
+
+
+def test_rights_that_change_without_end_end_in_a_check_that_finds_nothing_and_is_recorded(
+    filled: Installation,
+) -> None:
+    request = claim_of(KEPT, chunk_of(filled, KEPT))
+    ledger = unsettle(filled, EventKind.VERIFY)
+    checked = verify_claims(filled.runtime, ANN, request, request_id="r")
+    [claim] = checked.claims
+    assert (claim.verdict, claim.best) == (SupportVerdict.NOT_ENOUGH, None)
+    assert [one.result for one in claim.citations] == [CitationResult.NOT_FOUND]
+    assert ledger.seen == ["verify", "moved", "withdrawn"] * 3 + ["verify", "moved"]
+    with filled.runtime.audit_database.read(TENANT) as session:
+        stream = select(AuditRow).where(AuditRow.stream == Stream.ACCESS)
+        last = session.scalars(stream.order_by(AuditRow.seq.desc())).first()
+    assert last is not None
+    told = json.loads(last.body)
+    assert (told["evidence"], told["citations"]) == ([], {"not_found": 1})
 
 
 def refuse(_tenant: str, _event: Event, _rows: Rows = ()) -> None:
@@ -155,6 +186,8 @@ def test_what_cannot_be_recorded_is_not_served(filled: Installation) -> None:
         filled.ask(ANN)
     with pytest.raises(AuditError):
         get_evidence(filled.runtime, ANN, chunk, request_id="r")
+    with pytest.raises(AuditError):
+        verify_claims(filled.runtime, ANN, claim_of(TEXT, chunk), request_id="r")
 
 
 def test_every_answer_has_its_event_and_its_receipt(filled: Installation) -> None:
