@@ -15,6 +15,8 @@ from acl.entries import Effect
 from acl.errors import AuditError, NotFoundError
 from acl.principal import Principal
 from retrieval.lookup import get_evidence
+from retrieval.mcp.tools import TOOLS, EvidenceArguments
+from retrieval.query import RetrieveRequest
 from retrieval.records import ReceiptRow
 from retrieval.status import Status
 from retrieval.verify import CitationResult, VerifyRequest, verify_claims
@@ -188,6 +190,20 @@ def test_what_cannot_be_recorded_is_not_served(filled: Installation) -> None:
         get_evidence(filled.runtime, ANN, chunk, request_id="r")
     with pytest.raises(AuditError):
         verify_claims(filled.runtime, ANN, claim_of(TEXT, chunk), request_id="r")
+
+
+def test_no_tool_of_an_agent_shows_what_cannot_be_recorded(filled: Installation) -> None:
+    chunk = chunk_of(filled, TEXT)
+    calls = {
+        "retrieve": RetrieveRequest(query="travel allowance"),
+        "get_evidence": EvidenceArguments(chunk_id=chunk),
+        "verify_claims": claim_of(TEXT, chunk),
+    }
+    assert TOOLS.keys() - calls == {"list_sources"}  # shows nothing of a document
+    filled.runtime.ledger.record = refuse  # type: ignore[method-assign]  # the failure
+    for tool, arguments in calls.items():
+        with pytest.raises(AuditError):
+            TOOLS[tool].run(filled.runtime, ANN, arguments, request_id="r")
 
 
 def test_every_answer_has_its_event_and_its_receipt(filled: Installation) -> None:
