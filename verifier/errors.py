@@ -6,7 +6,8 @@ VerifierError
 ├── FindingError       finding_invalid        a stored finding that cannot be read
 ├── MintError          sanitised_text_minted  somebody other than sanitise() made SanitisedText
 ├── QuoteTooLongError  quote_too_long         a quote beyond the limit of the quote check
-└── ScreenModelError   screen_model_invalid   weights that are not those that were reviewed
+├── ScreenModelError   screen_model_invalid   weights that are not those that were reviewed
+└── SupportModelError  support_model_invalid  the same of the judge of support
 ```
 
 What must never live here: the HTTP status of an error; that is decided once, in the web layer.
@@ -49,3 +50,9 @@ class ScreenModelError(VerifierError):
     """The weights of the trained screen are missing, damaged or not those that were reviewed."""
 
     code: ClassVar[str] = "screen_model_invalid"
+
+
+class SupportModelError(VerifierError):
+    """The weights of the trained judge are missing, damaged or not those that were reviewed."""
+
+    code: ClassVar[str] = "support_model_invalid"

@@ -21,6 +21,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 IDS_INPUT: Final = "input_ids"
 MASK_INPUT: Final = "attention_mask"
+SEGMENTS_INPUT: Final = "token_type_ids"
 
 # Older runtimes refuse models newer than they know; nothing in the graph needs more than these.
 _IR_VERSION: Final = 10
@@ -98,24 +99,25 @@ class _GraphWriter:
         return names[0]
 
 
-def build_encoder(tensors: Tensors, *, shape: BertShape) -> onnx.ModelProto:
+def build_encoder(tensors: Tensors, *, shape: BertShape, segments: bool = False) -> onnx.ModelProto:
     """Write the graph: embeddings, then the encoder layers.
 
     Args:
         tensors: The float32 tensors of a ``BertModel``, under their own names.
         shape: The hyperparameters that go with them.
+        segments: Whether two texts are read as a pair, told apart by ``token_type_ids``.
 
     Returns:
-        A checked model with inputs ``input_ids`` and ``attention_mask`` (int32, batch x length)
-        and one output, the vectors of the tokens (float32, batch x length x hidden). Pooling is not
-        part of it: ``pooling`` says why.
+        A checked model with inputs ``input_ids``, ``attention_mask`` and, for pairs,
+        ``token_type_ids`` (int32, batch x length), and one output, the vectors of the tokens
+        (float32, batch x length x hidden). Pooling is not part of it: ``pooling`` says why.
 
     Raises:
         EmbeddingError: A tensor the configuration promises is missing.
     """
     writer = _GraphWriter(tensors)
     try:
-        hidden = _write_embeddings(writer, shape)
+        hidden = _write_embeddings(writer, shape, segments=segments)
         for layer in range(shape.layers):
             hidden = _write_layer(writer, shape, layer, hidden)
     except KeyError as error:
@@ -123,13 +125,11 @@ def build_encoder(tensors: Tensors, *, shape: BertShape) -> onnx.ModelProto:
             f"the weights have no tensor {error}; reinstall the package that brings them"
         ) from error
     batch_by_length = ["batch", "length"]
+    inputs = [IDS_INPUT, MASK_INPUT, *([SEGMENTS_INPUT] if segments else [])]
     graph = helper.make_graph(
         writer.nodes,
         "encoder",
-        [
-            helper.make_tensor_value_info(IDS_INPUT, TensorProto.INT32, batch_by_length),
-            helper.make_tensor_value_info(MASK_INPUT, TensorProto.INT32, batch_by_length),
-        ],
+        [helper.make_tensor_value_info(it, TensorProto.INT32, batch_by_length) for it in inputs],
         [
             helper.make_tensor_value_info(
                 hidden, TensorProto.FLOAT, [*batch_by_length, shape.hidden]
@@ -150,19 +150,21 @@ def build_encoder(tensors: Tensors, *, shape: BertShape) -> onnx.ModelProto:
     return model
 
 
-def _write_embeddings(writer: _GraphWriter, shape: BertShape) -> str:
-    """Word + position + first segment, normalised; every text is a single segment."""
-    segment = writer.tensors["embeddings.token_type_embeddings.weight"][0]
-    positions = writer.tensors["embeddings.position_embeddings.weight"] + segment
+def _write_embeddings(writer: _GraphWriter, shape: BertShape, *, segments: bool) -> str:
+    """Word + position + segment, normalised; a single text is all of the first segment."""
+    table = "embeddings.token_type_embeddings.weight"
+    positions = writer.tensors["embeddings.position_embeddings.weight"]
+    if not segments:
+        positions = positions + writer.tensors[table][0]
     writer.constant("position_embeddings", positions)
     return writer.node(
         "EmbedLayerNormalization",
         [
             IDS_INPUT,
-            "",
+            SEGMENTS_INPUT if segments else "",
             writer.weight("embeddings.word_embeddings.weight"),
             "position_embeddings",
-            "",
+            writer.weight(table) if segments else "",
             writer.weight("embeddings.LayerNorm.weight"),
             writer.weight("embeddings.LayerNorm.bias"),
             MASK_INPUT,

@@ -1,0 +1,1 @@
+"""What the training of the support model is made of."""
