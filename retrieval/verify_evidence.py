@@ -112,8 +112,7 @@ def evidence_of(runtime: Runtime, before: Snapshot, ids: Sequence[str]) -> dict[
         chunks = {ident: chunk for ident, (_, chunk) in locate(session, scope, ids).items()}
         names = sorted({place.source for chunk in chunks.values() for place in chunk.places})
         sources = source_states(session, scope.tenant, names)
-        texts = Texts(session, scope.tenant)
-        served = {}
+        served = []
         for chunk in chunks.values():
             if not recheck(scope, chunk):
                 continue
@@ -124,8 +123,14 @@ def evidence_of(runtime: Runtime, before: Snapshot, ids: Sequence[str]) -> dict[
             place = best_place(current).place
             trusted = trust(chunk, place, runtime.settings.trust_policy)
             if trusted.verdict is not TrustVerdict.WITHHELD:
-                served[chunk.id] = Cited(chunk.id, place, trusted, _original(texts, place, trusted))
-    return served
+                served.append((chunk.id, place, trusted))
+        # By document: few stored texts are remembered, and each is read once this way.
+        served.sort(key=lambda one: (one[1].document_id, one[1].version))
+        texts = Texts(session, scope.tenant)
+        return {
+            ident: Cited(ident, place, trusted, _original(texts, place, trusted))
+            for ident, place, trusted in served
+        }
 
 
 def _original(texts: Texts, place: Place, trusted: TrustedText) -> Original | None:

@@ -21,7 +21,9 @@ from retrieval.receipt_replay import Change, Outcome, replay
 from retrieval.receipt_status import receipt_status
 from retrieval.receipt_store import read
 from retrieval.records import FeedbackRow
+from retrieval.standing import snapshot
 from retrieval.verify import CitationResult, VerifyRequest, verify_claims
+from retrieval.verify_evidence import evidence_of
 from tests.support.clock import HOUR, Clock
 from tests.support.installation import TENANT, Installation, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acl.caller import Caller
+    from ingestion.documents import ParsedDocument
     from retrieval.exposure import ExposureResponse
     from retrieval.receipt_replay import ReplayedCitation
     from retrieval.receipt_statement import Statement
@@ -366,6 +369,31 @@ def test_a_quote_after_what_was_redacted_is_placed_in_the_stored_text(strict: In
     assert strict.texts(ANN)[0][found.start : found.end] == quote
     placed = cite(strict, chunk_id=chunk, start=found.stored.start, end=found.stored.end)
     assert placed.stored == found.stored
+
+
+def test_each_stored_text_is_read_once_however_many_pieces_of_it_are_cited(
+    bank: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = 20  # more than are remembered at once
+    fill(bank, **{f"d{at}": Shelved(_paragraphs(at), "open") for at in range(documents)})
+    with bank.runtime.database.read(TENANT) as session:
+        chunks = sorted(session.scalars(select(OccurrenceRow.chunk_id)))
+    assert len(chunks) > 2 * documents
+    read_texts: list[bytes] = []
+
+    def counted(stored: bytes) -> ParsedDocument:
+        read_texts.append(stored)
+        return unpack(stored)
+
+    monkeypatch.setattr("retrieval.receipt_texts.unpack", counted)
+    cited = evidence_of(bank.runtime, snapshot(bank.runtime, ANN), chunks)
+    assert sorted(cited) == chunks
+    assert len(read_texts) == documents
+
+
+def _paragraphs(at: int) -> str:
+    words = " ".join(f"word{at}x{number}" for number in range(120))
+    return "\n\n".join(f"# Part {part} of {at}\n\n{words} {part}." for part in range(4))
 
 
 def test_an_opinion_of_what_is_no_id_of_ours_is_of_nothing(bank: Installation) -> None:
