@@ -95,7 +95,7 @@ def prompt_of(
     pieces = [_piece(one) for one in found.evidence]
     texts = [text for piece in pieces for text in piece.values()]
     nonce = _fresh(nonce, texts)
-    mark = mark_for(int(nonce[:8], 16), texts)
+    mark = mark_for(int(nonce[:8], 16), texts) if marking is Marking.DATAMARK else ""
     how = _HOW[marking].format(nonce=nonce, mark=mark) + _COMMON
     body = [_block(piece, marking, nonce, mark) for piece in pieces]
     return Prompt(

@@ -123,6 +123,16 @@ def test_every_word_of_a_document_is_beside_the_mark(attack: str) -> None:
         assert not any(char.isspace() for char in value)
 
 
+@pytest.mark.parametrize("marking", [Marking.LINES, Marking.JSON])
+def test_a_mark_is_looked_for_only_where_one_is_used(
+    marking: Marking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.integrations.marking._PRIVATE", ())
+    assert ORDER in prompt_of(answer(piece(ORDER)), marking=marking, nonce=NONCE).evidence
+    with pytest.raises(ValueError, match="private character"):
+        prompt_of(answer(piece(ORDER)), marking=Marking.DATAMARK, nonce=NONCE)
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_piece_is_one_line_of_json_whatever_stands_in_it(attack: str) -> None:
     prompt = prompt_of(answer(piece(attack, title=attack)), marking=Marking.JSON, nonce=NONCE)
