@@ -184,7 +184,10 @@ def _sqlite_engine(url: str, *, writable: bool) -> Engine:
         cursor.close()
 
     def on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writable else "BEGIN")
+        if writable:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # waits for nobody, so there is no error to translate: straight to the driver
+            connection.connection.driver_connection.execute("BEGIN")
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)
