@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -36,7 +36,9 @@ _RATE: Final = 1.2e-4
 _HEAD_RATE: Final = 1e-3
 _WARM: Final = 0.08  # share of the steps in which the rate rises
 _AVERAGE: Final = 0.998  # of the weights that are kept, over steps
-_NORM: Final = 1.0
+_NORM: Final = 1.0  # of the gradient, at most
+_SAY: Final = 50  # steps
+_KEEP: Final = 400  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,14 @@ class States:
 
     Attributes:
         rows: states of all tokens, shape (tokens, hidden), half precision.
-        ends: where each pair's rows end, shape (pairs + 1,).
+        starts: where each pair's rows start, shape (pairs,).
+        ends: where they end, shape (pairs,).
         truth: verdicts that would be right, shape (pairs, 3).
         weight: how much each counts, shape (pairs,).
     """
 
     rows: np.ndarray
+    starts: np.ndarray
     ends: np.ndarray
     truth: np.ndarray
     weight: np.ndarray
@@ -59,9 +63,19 @@ class States:
         """Pairs."""
         return len(self.truth)
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each pair."""
+        return self.ends - self.starts
+
+    def subset(self, members: Sequence[int]) -> States:
+        """Some of the pairs; no state is copied."""
+        at = np.asarray(members)
+        return States(self.rows, self.starts[at], self.ends[at], self.truth[at], self.weight[at])
+
     def batch(self, members: Sequence[int]) -> tuple[Tensor, Tensor]:
         """States padded to the longest, and which of them are real."""
-        parts = [self.rows[self.ends[at] : self.ends[at + 1]] for at in members]
+        parts = [self.rows[self.starts[at] : self.ends[at]] for at in members]
         longest = max(map(len, parts))
         states = np.zeros((len(parts), longest, HIDDEN), dtype=np.float32)
         mask = np.zeros((len(parts), longest), dtype=bool)
@@ -71,14 +85,34 @@ class States:
         return torch.from_numpy(states), torch.from_numpy(mask)
 
 
-def states_of(pairs: Sequence[Pair], *, say: bool = True) -> States:
-    """Run pairs through the lower layers."""
+def states_of(pairs: Sequence[Pair], *, kept: Path) -> States:
+    """Run pairs through the lower layers, unless that was done already.
+
+    Args:
+        pairs: all pairs.
+        kept: the file that holds, or gets, their states.
+    """
     began = time.monotonic()
     reader = PairReader(verified_folder(MINILM) / TOKENIZER)
     tokens = [reader.tokens(pair.claim, pair.excerpt) for pair in pairs]
     lengths = [len(ids) for ids, _ in tokens]
-    ends = np.concatenate(([0], np.cumsum(lengths)))
-    rows = np.empty((ends[-1], HIDDEN), dtype=np.float16)
+    ends = np.cumsum(lengths)
+    truth = np.array([pair.truth for pair in pairs], dtype=np.float32)
+    weight = np.array([pair.weight for pair in pairs], dtype=np.float32)
+    found = States(np.empty(0), ends - lengths, ends, truth, weight)
+    if not kept.exists() or len(np.load(kept, mmap_mode="r")) != ends[-1]:
+        draft = kept.with_suffix(".draft.npy")
+        _write(tokens, found, draft)
+        draft.replace(kept)
+    print(f"{len(pairs)} pairs, {ends[-1]} tokens: {time.monotonic() - began:.0f} s", flush=True)
+    return replace(found, rows=np.load(kept, mmap_mode="r"))
+
+
+def _write(tokens: Sequence[tuple[list[int], int]], places: States, path: Path) -> None:
+    """Run tokens through the lower layers, into a file."""
+    lengths = places.lengths
+    shape = (int(lengths.sum()), HIDDEN)
+    rows = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
     lower = Lower(pretrained(), layers=BELOW)
     order = np.argsort(lengths, kind="stable")
     with torch.inference_mode():
@@ -88,28 +122,21 @@ def states_of(pairs: Sequence[Pair], *, say: bool = True) -> States:
             ids = torch.zeros((len(members), longest), dtype=torch.long)
             segments, mask = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
             for row, at in enumerate(members):
-                found, claimed = tokens[at]
-                ids[row, : len(found)] = torch.tensor(found)
-                segments[row, claimed : len(found)] = 1
-                mask[row, : len(found)] = True
+                mine, claimed = tokens[at]
+                ids[row, : len(mine)] = torch.tensor(mine)
+                segments[row, claimed : len(mine)] = 1
+                mask[row, : len(mine)] = True
             states = lower(ids, segments, mask).to(torch.float16).numpy()
             for row, at in enumerate(members):
-                rows[ends[at] : ends[at + 1]] = states[row, : lengths[at]]
-    if say:
-        print(
-            f"{len(pairs)} pairs, {ends[-1]} tokens below in {time.monotonic() - began:.0f} s",
-            flush=True,
-        )
-    truth = np.array([pair.truth for pair in pairs], dtype=np.float32)
-    weight = np.array([pair.weight for pair in pairs], dtype=np.float32)
-    return States(rows, ends, truth, weight)
+                rows[places.starts[at] : places.ends[at]] = states[row, : lengths[at]]
+    rows.flush()
 
 
 def scored(model: Upper, states: States) -> np.ndarray:
     """Chances of the verdicts, shape (pairs, 3)."""
     model.eval()
     found = np.empty((len(states), 3))
-    order = np.argsort(np.diff(states.ends), kind="stable")
+    order = np.argsort(states.lengths, kind="stable")
     with torch.inference_mode():
         for start in range(0, len(order), _BATCH):
             members = order[start : start + _BATCH]
@@ -127,36 +154,36 @@ def loss_of(scores: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to train, and how often to look.
+    """How long to train.
 
     Attributes:
         epochs: passes over the pairs.
-        seed: of order and dropout.
-        minutes: processor time after which the rate has fallen to nothing; 0 for no limit.
-        checkpoint: where the weights are kept.
+        seed: of order, dropout and head.
+        kept: the file that gets the weights; if it is there, they are taken from it.
     """
 
     epochs: float
     seed: int
-    checkpoint: Path
-    rate: float = _RATE
+    kept: Path
 
 
-def fit(states: States, plan: Plan, *, watch: dict[str, States] | None = None) -> Upper:
-    """Train the upper layers.
+def fit(states: States, plan: Plan) -> Upper:
+    """Train the upper layers, unless that was done already; their mean over the steps is kept.
 
     Args:
         states: of the pairs.
         plan: how long.
-        watch: sets to score now and then, for the log alone.
     """
     torch.manual_seed(plan.seed)
     model = Upper(pretrained(), below=BELOW)
+    if plan.kept.exists():
+        model.load_state_dict(torch.load(plan.kept))
+        return model
     kept = {name: value.clone() for name, value in model.state_dict().items()}
     head = [value for name, value in model.named_parameters() if name.startswith("head")]
     body = [value for name, value in model.named_parameters() if not name.startswith("head")]
     optimiser = torch.optim.AdamW(
-        [{"params": body, "lr": plan.rate}, {"params": head, "lr": _HEAD_RATE}],
+        [{"params": body, "lr": _RATE}, {"params": head, "lr": _HEAD_RATE}],
         weight_decay=0.01,
     )
     batches = list(_batches(states, plan))
@@ -176,16 +203,13 @@ def fit(states: States, plan: Plan, *, watch: dict[str, States] | None = None) -
         for name, value in model.state_dict().items():
             kept[name].lerp_(value, 1 - share)
         total += loss.item()
-        if step % 50 == 0 or step == len(batches):
-            said = {"step": step, "of": len(batches), "loss": round(total / 50, 4)}
+        if step % _SAY == 0 or step == len(batches):
+            said = {"step": step, "of": len(batches), "loss": round(total / _SAY, 4)}
             print(json.dumps({**said, "cpu_s": round(time.process_time() - began)}), flush=True)
             total = 0.0
-        if step % 400 == 0 or step == len(batches):
-            torch.save(kept, plan.checkpoint)
-            for name, held in (watch or {}).items():
-                averaged = Upper(pretrained(), below=BELOW)
-                averaged.load_state_dict(kept)
-                print(name, figures(scored(averaged, held), held.truth), flush=True)
+        if step % _KEEP == 0:
+            torch.save(kept, plan.kept.with_suffix(".part"))
+    torch.save(kept, plan.kept)
     model.load_state_dict(kept)
     return model
 
@@ -198,7 +222,7 @@ def _pace(step: int, steps: int) -> float:
 def _batches(states: States, plan: Plan) -> Iterator[np.ndarray]:
     """Batches of like length, in an order of their own."""
     random = np.random.default_rng(plan.seed)
-    lengths = np.diff(states.ends)
+    lengths = states.lengths
     left = round(plan.epochs * len(states))
     while left > 0:
         order = random.permutation(len(states))[:left]
@@ -209,21 +233,3 @@ def _batches(states: States, plan: Plan) -> Iterator[np.ndarray]:
             cuts = np.split(pool, range(_BATCH, len(pool), _BATCH))
             for at in random.permutation(len(cuts)):
                 yield cuts[at]
-
-
-def figures(chances: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """AUROC of support, of contradiction where it was asked for, and shares told right."""
-    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - slow to import, and not for tests
-
-    supported = truth[:, 0] == 1
-    found = {"auroc": roc_auc_score(supported, chances[:, 0])}
-    against = (truth == (0, 1, 0)).all(axis=1)
-    if against.any() and supported.any():
-        either = supported | against
-        found["auroc_against"] = roc_auc_score(supported[either], chances[either, 0])
-        found["recall_against"] = (chances[against].argmax(axis=1) == 1).mean()
-    neither = (truth == (0, 0, 1)).all(axis=1)
-    if neither.any():
-        either = supported | neither
-        found["auroc_neither"] = roc_auc_score(supported[either], chances[either, 0])
-    return {name: round(float(value), 3) for name, value in found.items()}

@@ -20,16 +20,12 @@ if TYPE_CHECKING:
     from support.pairs import Pair
 
 SEED: Final = 11
-REPORTED: Final = ("attributionbench", "fm2", "q2", "factcheck_gpt", "snli")
-"""Collections that a model which never saw them is reported on."""
-
 FOLDS: Final = (("attributionbench", "fm2"), ("q2", "factcheck_gpt", "snli"))
-"""What is left out together."""
+"""What is left out together, so that each is reported on by a model that never saw it."""
 
 _OWN_SCIENCE: Final = 300
 _OWN_WIKI: Final = 250
 _TURNED_PREMISES: Final = 1200
-_WEIGHTS: Final = {"snli": 0.4, "scifact": 1.0, "q2": 0.8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +33,21 @@ class Sets:
     """Pairs to learn from, and to report on.
 
     Attributes:
-        train: of all collections.
+        labelled: by people, in the collections that are left out in turn.
+        others: SciFact's training part, and all that was made.
         dev: SciFact's development part: claims with their rationales.
         dev_abstracts: the same with whole abstracts.
     """
 
-    train: list[Pair]
+    labelled: list[Pair]
+    others: list[Pair]
     dev: list[Pair]
     dev_abstracts: list[Pair]
+
+    @property
+    def train(self) -> list[Pair]:
+        """What may be learned from."""
+        return [*self.labelled, *self.others]
 
     @property
     def all(self) -> list[Pair]:
@@ -68,8 +71,7 @@ def assembled(data: Path) -> Sets:
     wiki = [[one.rstrip(".") + "." for one in sentences] for sentences in wiki]
     random = Random(SEED)
     facts = of_source(found, "fm2")
-    train = [
-        *found,
+    others = [
         *retrieved,
         *science,
         *made.beside_rationale(science, list(texts.values())),
@@ -82,4 +84,5 @@ def assembled(data: Path) -> Sets:
         *made.own_sentences(random.sample(free, _OWN_SCIENCE), seed=SEED, source="science"),
         *made.own_sentences(random.sample(wiki, _OWN_WIKI), seed=SEED, source="fm2"),
     ]
-    return Sets([pair for pair in train if pair.claim not in told], dev, dev_abstracts)
+    others = [pair for pair in others if pair.claim not in told]
+    return Sets(found, others, dev, dev_abstracts)

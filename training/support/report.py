@@ -1,0 +1,89 @@
+"""How well chances tell what people said, and how they are weighed with what the rules see.
+
+What must never live here: training.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from support.pairs import CONTRADICTED, NOT_ENOUGH
+from verifier.support import Evidence, Hearing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from support.pairs import Pair
+
+_LEAST = 1e-4
+
+
+def log_odds(chance: np.ndarray) -> np.ndarray:
+    """Log-odds of chances, kept finite."""
+    chance = np.clip(chance, _LEAST, 1 - _LEAST)
+    return np.log(chance / (1 - chance))
+
+
+def by_rules(pairs: Sequence[Pair]) -> np.ndarray:
+    """What the rules score pairs, and the share of the claim's words; shape (pairs, 2)."""
+    found = []
+    for pair in pairs:
+        hearing = Hearing.of(pair.claim, [Evidence.of(pair.evidence)])
+        words = hearing.wanted.covered(hearing.texts[0].vocabulary)
+        found.append((hearing.judge()[0].score, words))
+    return np.array(found)
+
+
+def blended(parts: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[float, ...]:
+    """Fit how chance and rules are weighed: a logistic regression on pairs of unknown collections.
+
+    Args:
+        parts: for each collection, chances of support, scores of the rules, and whether people
+            called it supported. Each collection counts alike, and so do both answers.
+
+    Returns:
+        The weights of the two log-odds, and the offset.
+    """
+    inputs = np.concatenate([np.c_[log_odds(chance), log_odds(rule)] for chance, rule, _ in parts])
+    truth = np.concatenate([one for _, _, one in parts])
+    counts = [np.where(one, 0.5 / one.sum(), 0.5 / (~one).sum()) for _, _, one in parts]
+    counted = np.concatenate(counts)
+    model = LogisticRegression(C=1e3).fit(inputs, truth, sample_weight=counted / counted.mean())
+    return (*model.coef_[0].tolist(), float(model.intercept_[0]))
+
+
+def figures(scores: np.ndarray, pairs: Sequence[Pair]) -> dict[str, float]:
+    """AUROC of support: of all pairs, and against each of the others.
+
+    Args:
+        scores: how far each pair is supported, shape (pairs,).
+        pairs: as people labelled them.
+    """
+    supported = np.array([bool(pair.truth[0]) for pair in pairs])
+    found = {"pairs": len(pairs), "auroc": roc_auc_score(supported, scores)}
+    for name, truth in (("contradicted", CONTRADICTED), ("not_enough", NOT_ENOUGH)):
+        either = supported | np.array([pair.truth == truth for pair in pairs])
+        if not supported[either].all():
+            found[f"auroc_{name}"] = roc_auc_score(supported[either], scores[either])
+    return {name: round(float(value), 3) for name, value in found.items()}
+
+
+def decided(verdicts: np.ndarray, pairs: Sequence[Pair]) -> dict[str, float]:
+    """Balanced accuracy of `supported`, and recall and precision of `contradicted`.
+
+    Args:
+        verdicts: places in the order of a pair's truth, shape (pairs,).
+        pairs: as people labelled them.
+    """
+    supported = np.array([bool(pair.truth[0]) for pair in pairs])
+    against = np.array([pair.truth == CONTRADICTED for pair in pairs])
+    found = {"balanced_accuracy": balanced_accuracy_score(supported, verdicts == 0)}
+    if against.any():
+        said = verdicts == 1
+        found["contradiction_recall"] = said[against].mean()
+        found["contradiction_precision"] = against[said].mean() if said.any() else 0.0
+    return {name: round(float(value), 3) for name, value in found.items()}
