@@ -128,6 +128,8 @@ def _stated(
     one: Reading, other: Reading, blocks: list[_Block], here: list[Fact], there: list[Fact]
 ) -> Iterator[Difference]:
     """Numbers and dates that stand against others, or in one text only."""
+    if not here and not there:
+        return
     mine_alone: list[Fact] = []
     theirs_alone: list[Fact] = []
     for block in blocks:

@@ -140,7 +140,8 @@ class Tokens:
             start = max(self.marks.rfind(_NOTHING, done, max(first, done)) + 1, done)
             end = self.marks.find(_NOTHING, max(last, done))
             done = len(self.marks) if end < 0 else end
-            found += self._between(start, done)
+            if self.marks.find(_STARTS, start, done) >= 0:
+                found += self._between(start, done)
         return found
 
     def _between(self, start: int, end: int) -> Iterator[Fact]:

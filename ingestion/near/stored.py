@@ -7,10 +7,9 @@ among settled texts are always complete.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import delete, exists, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from acl.orm import batches
@@ -35,9 +34,8 @@ AGAIN: Final = b"\x00"
 """In place of a signature: the text is to be compared anew, and keeps its pairs until then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A text's signature, as stored."""
+class Signed(NamedTuple):
+    """A text's signature, as stored. A tuple, being made for every text."""
 
     sha: str
     signature: bytes
@@ -59,7 +57,7 @@ def unsettled(
         .order_by(ChunkRow.embedded_sha)
         .limit(limit)
     )
-    return [(sha, text) for sha, text in rows]
+    return [(sha, shown) for sha, shown in rows]
 
 
 def count_unsettled(session: Session, tenant: str, generation: str) -> int:
@@ -99,40 +97,39 @@ def texts(session: Session, tenant: str, generation: str, shas: Sequence[str]) -
             .where(*_live(tenant, generation), ChunkRow.embedded_sha.in_(some))
             .group_by(ChunkRow.embedded_sha)
         )
-        found.update((sha, text) for sha, text in rows)
+        found.update((sha, shown) for sha, shown in rows)
     return found
 
 
-def live(
-    session: Session, tenant: str, generation: str, run: Sequence[str], shas: Sequence[str]
-) -> set[str]:
-    """Those of the hashes whose text is live.
-
-    Args:
-        session: of the tenant.
-        tenant: whose texts.
-        generation: the served one.
-        run: hashes in order, with few others between them: they are read in one sweep.
-        shas: hashes from anywhere.
-    """
+def live(session: Session, tenant: str, generation: str, shas: Sequence[str]) -> set[str]:
+    """Those of the hashes whose text is live."""
     found: set[str] = set()
-    if run:
-        found.update(
-            session.scalars(
-                select(ChunkRow.embedded_sha)
-                .where(*_live(tenant, generation), ChunkRow.embedded_sha.between(run[0], run[-1]))
-                .distinct()
-            )
-        )
     for some in batches(shas):
         found.update(
             session.scalars(
-                select(ChunkRow.embedded_sha)
-                .where(*_live(tenant, generation), ChunkRow.embedded_sha.in_(some))
-                .distinct()
+                select(ChunkRow.embedded_sha).where(
+                    *_live(tenant, generation), ChunkRow.embedded_sha.in_(some)
+                )
             )
         )
     return found
+
+
+def live_between(session: Session, tenant: str, generation: str, first: str, last: str) -> set[str]:
+    """Every hash from one to another whose text is live, in one sweep.
+
+    Of two indexes: of all chunks, and of the few that are in flight. No chunk is looked at whose
+    text is in no doubt.
+    """
+    chunks = select(ChunkRow.embedded_sha).where(
+        ChunkRow.tenant == tenant,
+        ChunkRow.generation == generation,
+        ChunkRow.embedded_sha.between(first, last),
+    )
+    # Literal, so that the partial index applies.
+    moving = set(session.scalars(chunks.where(ChunkRow.state != text("'live'"))))
+    held = set(session.scalars(chunks))
+    return held - moving | live(session, tenant, generation, sorted(held & moving))
 
 
 def store(
@@ -154,11 +151,11 @@ def store(
             [
                 {
                     "tenant": tenant,
-                    "sha": text.sha,
-                    "signature": text.signature,
-                    "crowded": text.crowded,
+                    "sha": one.sha,
+                    "signature": one.signature,
+                    "crowded": one.crowded,
                 }
-                for text in signed
+                for one in signed
             ],
             execution_options=_AS_GIVEN,
         )

@@ -1,0 +1,106 @@
+"""The candidates of a batch, sifted: among the texts settled before, and among its own.
+
+Places are numbers: those of the batch first, in order, then those of other texts as they are met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingestion.near.candidates import Candidates
+from ingestion.near.confirm import neighbours_first, sift
+from ingestion.near.signature import bands
+from ingestion.near.stored import Signed
+from ingestion.near.words import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingestion.near.batch import Batch
+    from ingestion.near.candidates import Rows
+    from ingestion.near.corpus import Corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some texts of a batch, in order, and their candidates among all texts before them."""
+
+    signed: list[Signed]
+    candidates: list[tuple[str, str]]
+
+
+class Search:
+    """One batch that looks for partners.
+
+    Attributes:
+        dense: whether the batch is most of what there is.
+    """
+
+    def __init__(self, corpus: Corpus, batch: Batch, *, most: int) -> None:
+        """Look among the texts settled before.
+
+        Args:
+            corpus: whose texts.
+            batch: texts that are not settled.
+            most: with how many texts of one crowd a text is compared.
+        """
+        self._batch = batch
+        self._shas = batch.shas.copy()
+        self._worded = batch.worded()
+        self._candidates = Candidates(batch.bands(), most=most)
+        found = [np.empty((0, 2), dtype=np.int64)]
+        settled = 0
+        with corpus.signatures() as blocks:
+            for block in blocks:
+                found.append(self._met(corpus, block))
+                settled += len(block)
+        self.dense = settled <= len(batch)
+        pairs = np.concatenate(found)
+        self._older: Rows = pairs[np.argsort(pairs[:, 0], kind="stable")]
+
+    def _met(self, corpus: Corpus, block: list[tuple[str, bytes]]) -> Rows:
+        """Candidates between the batch and a block of settled texts, of which it keeps the met."""
+        rows = self._candidates.against(bands([signature for _, signature in block]))
+        shas = {row: block[row][0] for row in np.unique(rows[:, 1]).tolist()}
+        texts = corpus.texts(list(shas.values()))
+        letters = dict(zip(texts, words(list(texts.values())).letters(), strict=True))
+        # A text that is live no more has no letters, and agrees with nothing.
+        theirs = [letters.get(shas[row], b"") for row in rows[:, 1].tolist()]
+        pairs = np.column_stack([self._worded[rows[:, 0]], rows[:, 1]])
+        pairs = pairs[sift(self._letters(pairs[:, 0]), theirs)]
+        met, place = np.unique(pairs[:, 1], return_inverse=True)
+        pairs[:, 1] = place + len(self._shas)
+        self._shas += [shas[row] for row in met.tolist()]
+        return pairs
+
+    def portions(self, most: int) -> Iterator[Portion]:
+        """The batch in portions of about so many candidates, all texts in order."""
+        crowded: set[int] = set()
+        waiting: list[Rows] = []
+        done = begin = 0
+        for end, rows in self._candidates.among():
+            if not crowded:
+                crowded.update(self._worded[self._candidates.crowded].tolist())
+            last = int(self._worded[end]) if end < len(self._worded) else len(self._batch)
+            pairs = self._worded[rows]
+            may = sift(self._letters(pairs[:, 0]), self._letters(pairs[:, 1]))
+            first, beyond = np.searchsorted(self._older[:, 0], (begin, last))
+            waiting += [pairs[may], self._older[first:beyond]]
+            begin = last
+            if last < len(self._batch) and sum(map(len, waiting)) < most:
+                continue
+            ordered = neighbours_first(np.concatenate(waiting)).tolist()
+            yield Portion(
+                [
+                    Signed(self._batch.shas[place], self._batch.signatures[place], place in crowded)
+                    for place in range(done, last)
+                ],
+                [(self._shas[one], self._shas[other]) for one, other in ordered],
+            )
+            waiting, done = [], last
+
+    def _letters(self, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[bytes]:
+        return [self._batch.letters[place] for place in places.tolist()]
