@@ -1,19 +1,23 @@
-"""What is noted of an answered query: figures and keyed digests, never text."""
+"""What is noted of an answer, or of a check of claims: figures and keyed digests, never text."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from acl.digest import keyed
 from retrieval.account import query_digest
+from retrieval.records import CheckRow, ClaimRow, EvidenceRecordRow, RetrievalRow
+from retrieval.verify_quotes import CitationResult
 
 if TYPE_CHECKING:
     from acl.caller import Caller
     from retrieval.evidence import RetrieveResponse
     from retrieval.query import RetrieveRequest
     from retrieval.runtime import Runtime
+    from retrieval.verify import VerifyResponse
 
 
 def record(
@@ -30,44 +34,86 @@ def record(
     """Queue the record of one retrieval. Never waits, never fails the query."""
     tenant, secret = caller.tenant, runtime.secret
     record_id = str(uuid.uuid4())  # a request id may come from the client, so it may repeat
-    who = keyed(secret, "caller", tenant, str(caller.subject), *map(str, caller.actors))
-    runtime.recorder.add(
+    who = _caller_digest(runtime, caller)
+    retrieval = {
+        "tenant": tenant,
+        "record_id": record_id,
+        "request_id": response.request_id,
+        "at": runtime.clock(),
+        "caller_digest": who,
+        "query_digest": query_digest(secret, tenant, request.query),
+        "view": response.view,
+        "status": response.status.value,
+        "action": response.action.value,
+        "reasons": json.dumps([reason.code.value for reason in response.reasons]),
+        "mode": response.search.mode,
+        "exactness": response.search.exactness,
+        "evidence": len(response.evidence),
+        "best_relevance": best,
+        "duplicates_collapsed": duplicates,
+        "conflicts": sum(len(e.conflicts_with) for e in response.evidence) // 2,
+        "evidence_tokens": response.usage.evidence_tokens,
+        "latency_ms": latency_ms,
+        "generation": generation,
+    }
+    evidence = [
         {
             "tenant": tenant,
             "record_id": record_id,
-            "request_id": response.request_id,
-            "at": runtime.clock(),
-            "caller_digest": who.hex()[:32],
-            "query_digest": query_digest(secret, tenant, request.query),
-            "view": response.view,
-            "status": response.status.value,
-            "action": response.action.value,
-            "reasons": json.dumps([reason.code.value for reason in response.reasons]),
-            "mode": response.search.mode,
-            "exactness": response.search.exactness,
-            "evidence": len(response.evidence),
-            "best_relevance": best,
-            "duplicates_collapsed": duplicates,
-            "conflicts": sum(len(e.conflicts_with) for e in response.evidence) // 2,
-            "evidence_tokens": response.usage.evidence_tokens,
-            "latency_ms": latency_ms,
-            "generation": generation,
-        },
-        [
-            {
-                "tenant": tenant,
-                "record_id": record_id,
-                "rank": rank,
-                "chunk_id": piece.chunk_id,
-                "document_id": piece.citation.document_id,
-                "version": piece.citation.version,
-                "source": piece.citation.source,
-                "relevance": piece.relevance,
-                "age_seconds": piece.freshness.age_seconds,
-                "freshness": piece.freshness.state,
-                "verdict": piece.trust.verdict,
-                "findings": len(piece.trust.findings),
-            }
-            for rank, piece in enumerate(response.evidence, start=1)
-        ],
-    )
+            "rank": rank,
+            "chunk_id": piece.chunk_id,
+            "document_id": piece.citation.document_id,
+            "version": piece.citation.version,
+            "source": piece.citation.source,
+            "relevance": piece.relevance,
+            "age_seconds": piece.freshness.age_seconds,
+            "freshness": piece.freshness.state,
+            "verdict": piece.trust.verdict,
+            "findings": len(piece.trust.findings),
+        }
+        for rank, piece in enumerate(response.evidence, start=1)
+    ]
+    runtime.recorder.add(tenant, ((RetrievalRow, [retrieval]), (EvidenceRecordRow, evidence)))
+
+
+def record_check(
+    runtime: Runtime, caller: Caller, response: VerifyResponse, *, view: str, latency_ms: float
+) -> None:
+    """Queue the record of one check of claims. Never waits, never fails the check."""
+    tenant = caller.tenant
+    record_id = str(uuid.uuid4())
+    check = {
+        "tenant": tenant,
+        "record_id": record_id,
+        "request_id": response.request_id,
+        "at": runtime.clock(),
+        "caller_digest": _caller_digest(runtime, caller),
+        "view": view,
+        "model": response.model,
+        "claims": len(response.claims),
+        "recall": response.citation_recall,
+        "precision": response.citation_precision,
+        "latency_ms": latency_ms,
+    }
+    claims = [
+        {
+            "tenant": tenant,
+            "record_id": record_id,
+            "place": place,
+            "verdict": claim.verdict.value,
+            "score": claim.score,
+            "contradiction": claim.contradiction,
+            "reasons": json.dumps([reason.value for reason in claim.reasons]),
+            "differs_in": json.dumps([kind.value for kind in claim.differs_in]),
+            **dict.fromkeys((result.value for result in CitationResult), 0),
+            **Counter(cited.result.value for cited in claim.citations),
+        }
+        for place, claim in enumerate(response.claims, start=1)
+    ]
+    runtime.recorder.add(tenant, ((CheckRow, [check]), (ClaimRow, claims)))
+
+
+def _caller_digest(runtime: Runtime, caller: Caller) -> str:
+    """What stands for a caller: equal for equal chains of principals of a tenant."""
+    chain = str(caller.subject), *map(str, caller.actors)
+    return keyed(runtime.secret, "caller", caller.tenant, *chain).hex()[:32]

@@ -1,4 +1,4 @@
-"""Writes retrieval records in the background, so that no answer waits for a disk.
+"""Writes records of answers and checks in the background, so that no answer waits for a disk.
 
 Records are figures for analysts; losing the last moments of them in a crash costs a statistic and
 nothing else. The queue is bounded: under a flood the oldest are dropped and counted.
@@ -10,21 +10,21 @@ import logging
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
-from retrieval.records import EvidenceRecordRow, RetrievalRow
-
 if TYPE_CHECKING:
-    from acl.orm import Database
+    from collections.abc import Mapping, Sequence
+
+    from acl.orm import Database, TenantScoped
+
+    Rows: TypeAlias = Sequence[tuple[type[TenantScoped], Sequence[Mapping[str, object]]]]
 
 _LIMIT = 10_000
 _PAUSE_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
-
-Record = tuple[dict[str, object], list[dict[str, object]]]
 
 
 class Recorder:
@@ -32,18 +32,18 @@ class Recorder:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue: deque[Record] = deque(maxlen=_LIMIT)
+        self._queue: deque[tuple[str, Rows]] = deque(maxlen=_LIMIT)
         self._wake = threading.Event()
         self._write_lock = threading.Lock()
         self._closing = False
         self._thread: threading.Thread | None = None
         self.dropped = 0
 
-    def add(self, retrieval: dict[str, object], evidence: list[dict[str, object]]) -> None:
-        """Queue one retrieval (column values) and its evidence."""
+    def add(self, tenant: str, rows: Rows) -> None:
+        """Queue one record of a tenant: the rows of each of its tables, as column values."""
         if len(self._queue) == _LIMIT:
             self.dropped += 1
-        self._queue.append((retrieval, evidence))
+        self._queue.append((tenant, rows))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
             self._thread.start()
@@ -73,14 +73,16 @@ class Recorder:
             try:
                 self.flush()
             except SQLAlchemyError:
-                _LOG.exception("retrieval records could not be written")
+                _LOG.exception("records could not be written")
 
-    def _write(self, batch: list[Record]) -> None:
-        tenants = {str(retrieval["tenant"]) for retrieval, _ in batch}
-        for tenant in sorted(tenants):
-            own = [record for record in batch if record[0]["tenant"] == tenant]
-            evidence = [row for _, rows in own for row in rows]
+    def _write(self, batch: list[tuple[str, Rows]]) -> None:
+        for tenant in sorted({tenant for tenant, _ in batch}):
+            tables: dict[type[TenantScoped], list[Mapping[str, object]]] = {}
+            for table, rows in (
+                part for owner, parts in batch if owner == tenant for part in parts
+            ):
+                tables.setdefault(table, []).extend(rows)
             with self._database.write(tenant) as session:
-                session.execute(insert(RetrievalRow), [retrieval for retrieval, _ in own])
-                if evidence:
-                    session.execute(insert(EvidenceRecordRow), evidence)
+                for table, gathered in tables.items():
+                    if gathered:
+                        session.execute(insert(table), gathered)

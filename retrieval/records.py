@@ -1,4 +1,4 @@
-"""Tables of what was retrieved: figures for analysts, never content or query text.
+"""Tables of what was retrieved and checked: figures for analysts, never content or query text.
 
 Who asked and what was asked are kept as keyed digests, so that records can be grouped without
 telling either.
@@ -57,6 +57,54 @@ class EvidenceRecordRow(TenantScoped, Base):
     freshness: Mapped[str]
     verdict: Mapped[str]
     findings: Mapped[int]
+
+
+class CheckRow(TenantScoped, Base):
+    """One check of claims.
+
+    ``recall`` is the share of its claims that are supported, ``precision`` of its citations that
+    help; None where there are none.
+    """
+
+    __tablename__ = "check_record"
+
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str]
+    at: Mapped[datetime]
+    caller_digest: Mapped[str]
+    view: Mapped[str]
+    model: Mapped[str]
+    claims: Mapped[int]
+    recall: Mapped[float | None]
+    precision: Mapped[float | None]
+    latency_ms: Mapped[float]
+
+    __table_args__ = (Index("ix_check_record_at", "tenant", "at"),)
+
+
+class ClaimRow(TenantScoped, Base):
+    """One claim of one check: its verdict, and how many of its citations came out in which way.
+
+    ``reasons`` and ``differs_in`` are lists of codes (JSON).
+    """
+
+    __tablename__ = "claim_record"
+
+    record_id: Mapped[str] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    verdict: Mapped[str]
+    score: Mapped[float]
+    contradiction: Mapped[float]
+    reasons: Mapped[str]
+    differs_in: Mapped[str]
+    quoted: Mapped[int]
+    unquoted: Mapped[int]
+    altered: Mapped[int]
+    stitched: Mapped[int]
+    misplaced: Mapped[int]
+    misquoted: Mapped[int]
+    unverifiable: Mapped[int]
+    not_found: Mapped[int]
 
 
 class ReceiptRow(TenantScoped, Base):

@@ -7,12 +7,14 @@ What must never live here: the text of claims or evidence in what is returned or
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
 from retrieval.account import account_for_check, withdraw
 from retrieval.evidence import Model
+from retrieval.record import record_check
 from retrieval.standing import rights_hold, snapshot
 from retrieval.verify_evidence import chunks_of, evidence_of
 from retrieval.verify_quotes import CitationResult
@@ -21,10 +23,11 @@ from retrieval.verify_verdict import Bench, CheckedClaim, Judged
 from verifier.support import MODEL, SupportVerdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from acl.caller import Caller
     from retrieval.runtime import Runtime
+    from retrieval.standing import Snapshot
     from retrieval.verify_evidence import Cited
     from retrieval.verify_request import Reference
 
@@ -59,6 +62,7 @@ def verify_claims(
     Raises:
         AuditError: it could not be recorded, so it is not served.
     """
+    started = time.perf_counter()
     asked = list(assertions(request))
     named = chunks_of(runtime, caller, (one for claim in asked for one in claim.citations))
     ids = sorted({ident for ident in named.values() if ident is not None})
@@ -67,16 +71,29 @@ def verify_claims(
         pieces = evidence_of(runtime, before, ids)
         cited = {one: pieces[ident] for one, ident in named.items() if ident in pieces}
         response = _judged(asked, cited, request_id=request_id)
-        view = before.resolved.view.digest
-        account_for_check(runtime, caller, response, view=view, cited=cited.values())
+        _keep(runtime, before, response, cited.values(), started=started)
         if rights_hold(runtime, caller, before.scope):
             return response
         withdraw(runtime, caller, response)
     # The rights never settled: nothing is found, and that is on record like any other check.
     response = _judged(asked, {}, request_id=request_id)
-    view = snapshot(runtime, caller).resolved.view.digest
-    account_for_check(runtime, caller, response, view=view, cited=())
+    _keep(runtime, snapshot(runtime, caller), response, (), started=started)
     return response
+
+
+def _keep(
+    runtime: Runtime,
+    before: Snapshot,
+    response: VerifyResponse,
+    cited: Iterable[Cited],
+    *,
+    started: float,
+) -> None:
+    """Put the check on record, and its figures in the queue of those for analysts."""
+    caller, view = before.scope.caller, before.resolved.view.digest
+    account_for_check(runtime, caller, response, view=view, cited=cited)
+    milliseconds = round((time.perf_counter() - started) * 1000, 3)
+    record_check(runtime, caller, response, view=view, latency_ms=milliseconds)
 
 
 def _judged(

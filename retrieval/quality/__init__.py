@@ -1,4 +1,4 @@
-"""Citation quality: frames of what was retrieved, figures over them, and charts of the figures.
+"""Citation quality: frames of what was retrieved and checked, figures over them, and charts.
 
 For analysts, in a notebook::
 
@@ -15,6 +15,7 @@ figures and keyed digests, and so does everything made of them.
 """
 
 from retrieval.quality.cells import SMALL_CELL
+from retrieval.quality.checked import checks, citation_outcomes, claim_verdicts, claims
 from retrieval.quality.errors import (
     InvalidPeriodError,
     MissingExtraError,
@@ -47,6 +48,10 @@ __all__ = [
     "NoRecordsError",
     "QualityError",
     "Records",
+    "checks",
+    "citation_outcomes",
+    "claim_verdicts",
+    "claims",
     "conflict_rate",
     "coverage_by_source",
     "degraded_by_reason",

@@ -15,7 +15,7 @@ from ingestion.freshness import source_freshness
 from ingestion.models import SourceRow
 from retrieval.quality.errors import InvalidPeriodError
 from retrieval.quality.extra import pandas
-from retrieval.records import EvidenceRecordRow, RetrievalRow
+from retrieval.records import CheckRow, EvidenceRecordRow, RetrievalRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -122,12 +122,12 @@ def retrievals(
             row.latency_ms,
             row.generation,
         )
-        .where(*_period(tenant, since, until))
+        .where(*period(RetrievalRow, tenant, since, until))
         .order_by(row.at, row.record_id)
     )
     with database.read(tenant) as session:
         rows = session.execute(statement).all()
-    frame = _frame(rows, RETRIEVAL_COLUMNS)
+    frame = typed(rows, RETRIEVAL_COLUMNS)
     return frame.assign(reasons=frame["reasons"].map(json.loads).astype("object"))
 
 
@@ -177,12 +177,12 @@ def evidence(
         .outerjoin(
             SourceRow, and_(SourceRow.tenant == piece.tenant, SourceRow.name == piece.source)
         )
-        .where(*_period(tenant, since, until))
+        .where(*period(RetrievalRow, tenant, since, until))
         .order_by(row.at, row.record_id, piece.rank)
     )
     with database.read(tenant) as session:
         rows = session.execute(statement).all()
-    return _frame(rows, EVIDENCE_COLUMNS)
+    return typed(rows, EVIDENCE_COLUMNS)
 
 
 def sources(database: Database, tenant: str, *, now: datetime | None = None) -> pd.DataFrame:
@@ -213,13 +213,20 @@ def sources(database: Database, tenant: str, *, now: datetime | None = None) -> 
             )
             for source in source_freshness(session, tenant, now or utc_now())
         ]
-    return _frame(rows, SOURCE_COLUMNS)
+    return typed(rows, SOURCE_COLUMNS)
 
 
-def _period(
-    tenant: str, since: datetime | None, until: datetime | None
+def period(
+    row: type[RetrievalRow | CheckRow],
+    tenant: str,
+    since: datetime | None,
+    until: datetime | None,
 ) -> list[ColumnElement[bool]]:
-    """Conditions for one tenant's queries of a half-open period."""
+    """Conditions for one tenant's rows of a half-open period.
+
+    Raises:
+        InvalidPeriodError: the period is no period.
+    """
     for name, instant in (("since", since), ("until", until)):
         if instant is not None and instant.tzinfo is None:
             raise InvalidPeriodError(f"{name}={instant.isoformat()}: give it a time zone")
@@ -228,15 +235,16 @@ def _period(
             f"since={since.isoformat()} is not before until={until.isoformat()}: swap them"
         )
     # The session's guard says the same; said here too, the index on (tenant, at) is used.
-    conditions = [RetrievalRow.tenant == tenant]
+    conditions = [row.tenant == tenant]
     if since is not None:
-        conditions.append(RetrievalRow.at >= since)
+        conditions.append(row.at >= since)
     if until is not None:
-        conditions.append(RetrievalRow.at < until)
+        conditions.append(row.at < until)
     return conditions
 
 
-def _frame(rows: Iterable[Sequence[Any]], columns: dict[str, str]) -> pd.DataFrame:
+def typed(rows: Iterable[Sequence[Any]], columns: dict[str, str]) -> pd.DataFrame:
+    """Rows as a frame of the columns and types given, also where there are none."""
     return (
         pandas()
         .DataFrame.from_records([tuple(row) for row in rows], columns=list(columns))

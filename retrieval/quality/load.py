@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from acl.models import Tenant
-from retrieval.quality import frames
+from retrieval.quality import checked, frames
 from retrieval.quality.errors import NoRecordsError
 from retrieval.quality.extra import pandas
 from retrieval.records import RetrievalRow
@@ -40,6 +40,7 @@ class Records:
         retrievals: see :func:`retrieval.quality.retrievals`.
         evidence: see :func:`retrieval.quality.evidence`.
         sources: see :func:`retrieval.quality.sources`.
+        claims: see :func:`retrieval.quality.claims`.
         threshold: relevance below which the installation answers ``no_evidence``.
         is_demo: whether this is the demo rather than an installation of the reader's own.
         remark: what the reader should know before believing the figures; empty if nothing.
@@ -48,6 +49,7 @@ class Records:
     retrievals: pd.DataFrame
     evidence: pd.DataFrame
     sources: pd.DataFrame
+    claims: pd.DataFrame
     threshold: float
     is_demo: bool
     remark: str = ""
@@ -117,6 +119,7 @@ def _read(
             [frames.sources(database, name, now=runtime.clock()) for name in names],
             ignore_index=True,
         ),
+        concat([checked.claims(database, name, **period) for name in names], ignore_index=True),
         runtime.settings.min_relevance,
         is_demo,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from acl.admin import directory
 from ingestion.models import SourceRow
 from retrieval.recorder import Recorder
+from retrieval.records import EvidenceRecordRow, RetrievalRow
 from retrieval.status import ReasonCode, conclude
 from tests.support.clock import NOON
 from tests.support.installation import open_catalogue
@@ -77,46 +78,45 @@ class Recorded:
         number = next(self._numbers)
         status, action = conclude(reasons, evidence=bool(pieces))
         record_id = f"record-{number:05d}"
-        self._recorder.add(
+        retrieval = {
+            "tenant": tenant,
+            "record_id": record_id,
+            "request_id": f"request-{number}",
+            "at": NOON + timedelta(minutes=number),
+            "caller_digest": caller,
+            "query_digest": query or f"query-{number}",
+            "view": "view",
+            "status": status.value,
+            "action": action.value,
+            "reasons": json.dumps([code.value for code in reasons]),
+            "mode": "hybrid",
+            "exactness": "exact",
+            "evidence": len(pieces),
+            "best_relevance": max((piece.relevance for piece in pieces), default=None),
+            "duplicates_collapsed": 0,
+            "conflicts": conflicts,
+            "evidence_tokens": 100 * len(pieces),
+            "latency_ms": latency_ms,
+            "generation": "generation-1",
+        }
+        evidence = [
             {
                 "tenant": tenant,
                 "record_id": record_id,
-                "request_id": f"request-{number}",
-                "at": NOON + timedelta(minutes=number),
-                "caller_digest": caller,
-                "query_digest": query or f"query-{number}",
-                "view": "view",
-                "status": status.value,
-                "action": action.value,
-                "reasons": json.dumps([code.value for code in reasons]),
-                "mode": "hybrid",
-                "exactness": "exact",
-                "evidence": len(pieces),
-                "best_relevance": max((piece.relevance for piece in pieces), default=None),
-                "duplicates_collapsed": 0,
-                "conflicts": conflicts,
-                "evidence_tokens": 100 * len(pieces),
-                "latency_ms": latency_ms,
-                "generation": "generation-1",
-            },
-            [
-                {
-                    "tenant": tenant,
-                    "record_id": record_id,
-                    "rank": rank,
-                    "chunk_id": f"chunk-{number}-{rank}",
-                    "document_id": piece.document,
-                    "version": 1,
-                    "source": piece.source,
-                    "relevance": piece.relevance,
-                    "age_seconds": piece.age,
-                    "freshness": piece.freshness,
-                    "verdict": piece.verdict,
-                    "findings": int(piece.verdict != "clean"),
-                }
-                for rank, piece in enumerate(pieces, start=1)
-            ],
-        )
+                "rank": rank,
+                "chunk_id": f"chunk-{number}-{rank}",
+                "document_id": piece.document,
+                "version": 1,
+                "source": piece.source,
+                "relevance": piece.relevance,
+                "age_seconds": piece.age,
+                "freshness": piece.freshness,
+                "verdict": piece.verdict,
+                "findings": int(piece.verdict != "clean"),
+            }
+            for rank, piece in enumerate(pieces, start=1)
+        ]
+        self._recorder.add(tenant, ((RetrievalRow, [retrieval]), (EvidenceRecordRow, evidence)))
 
     def flush(self) -> Database:
         """Write it all; the catalogue to read from."""

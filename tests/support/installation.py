@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ingestion.report import RunReport
     from ingestion.sources.base import Source
     from retrieval.evidence import RetrieveResponse
+    from retrieval.recorder import Rows
     from tests.support.catalogue import Blank
 
 TENANT = "bank"
@@ -50,7 +51,7 @@ def open_catalogue(blank: Blank, directory_: Path) -> Database:
 class NoRecorder(Recorder):
     """A recorder that keeps nothing, so that closing a world need not wait for its thread."""
 
-    def add(self, retrieval: dict[str, object], evidence: list[dict[str, object]]) -> None:
+    def add(self, tenant: str, rows: Rows) -> None:
         """Forget it."""
 
 
