@@ -115,9 +115,15 @@ class FeatureReader:
             last = min(first + count, len(parts))
             start, end = borders[first], borders[last]
             inside = [run[start : max(start, end - more)] for run, more in runs]
-            features = np.unique(np.concatenate(inside)).astype(np.int32)
+            features = _distinct(np.concatenate(inside)).astype(np.int32)
             windows.append(Window(parts[first][0], parts[last - 1][1], features))
         return windows
+
+
+def _distinct(hashes: Hashes) -> Hashes:
+    """Each once, in order. `numpy.unique` builds a table, which is slow for so few."""
+    held = np.sort(hashes)
+    return held[np.concatenate(([True], held[1:] != held[:-1]))] if len(held) else held
 
 
 def _runs(hashed: Hashes) -> list[tuple[Hashes, int]]:
