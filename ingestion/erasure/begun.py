@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from ingestion.erasure.comments import Remark
 from ingestion.records import BegunErasureRow
@@ -75,6 +75,12 @@ def unfinished(session: Session, tenant: str) -> list[Begun]:
         .order_by(BegunErasureRow.at, BegunErasureRow.id)
     )
     return [_read(row) for row in rows]
+
+
+def unfinished_by_tenant(session: Session) -> dict[str, int]:
+    """How many erasures of each tenant have no certificate, in a session across tenants."""
+    counts = select(BegunErasureRow.tenant, func.count()).group_by(BegunErasureRow.tenant)
+    return dict(session.execute(counts).tuples().all())
 
 
 def note(session: Session, tenant: str, begun: Begun, *, now: datetime) -> None:

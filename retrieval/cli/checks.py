@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retrieval.settings import Settings
 
 FREE_BYTES: Final = 1 << 30
+_NAMED: Final = 3
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> list[Check]:
             if settings.audit_url != settings.catalogue_url:
                 checks.append(_audit(settings))
             checks.append(_index(settings, database))
+            checks.append(_erasures(database))
     finally:
         database.close()
     return checks
@@ -170,4 +172,23 @@ def _index(settings: Settings, database: Database) -> Check:
         detail=f"{counted(held, 'point')}, {counted(live, 'live chunk')} in the catalogue"
         + (f", {in_flight:,} in flight" if in_flight else ""),
         remedy="rebuild it from the catalogue: clearance reindex --full",
+    )
+
+
+def _erasures(database: Database) -> Check:
+    """Whether every erasure that began has its certificate."""
+    from ingestion.erasure.begun import unfinished_by_tenant
+
+    with database.unguarded("an operator looks for interrupted erasures of all tenants") as session:
+        counts = unfinished_by_tenant(session)
+    some = sorted(counts)
+    return Check(
+        "erasures",
+        passed=not counts,
+        detail="every one has its certificate"
+        if not counts
+        else f"{counted(sum(counts.values()), 'erasure')} without a certificate, of "
+        f"{', '.join(some[:_NAMED])}{' and others' if len(some) > _NAMED else ''}",
+        remedy="unless it is running: "
+        + "; ".join(f"clearance erase --tenant {tenant} --resume" for tenant in some[:_NAMED]),
     )

@@ -1,4 +1,4 @@
-"""Builds and switches of generations as processes that can be killed, forked from one program.
+"""Builds, switches and erasures as processes that can be killed, forked from one program.
 
 It reads ``DATA_DIR<tab>ACTION`` lines and forks a process for each, which says ``ready`` when it is
 about to act; the program itself adds ``started PID`` and ``ended STATUS``.
@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING
 from ingestion import generations
 from ingestion.active import all_generations, current_generation
 from ingestion.embedding.hashing import HashEmbedder
+from ingestion.erasure.certificate import erase
+from ingestion.erasure.plan import By, Subject, plan_erasure, plan_unfinished
 from ingestion.generations import building
 from ingestion.models import GenerationState
+from retrieval.comments import FeedbackComments
 from retrieval.runtime import Runtime
+from tests.e2e.crash.runs import TENANT
 from tests.e2e.crash.world import settings
 
 if TYPE_CHECKING:
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     Start = Callable[[Path, str], tuple[int, Callable[[], int]]]
 
 BY = "cli:tess"
+TERM = "Quixwood"
+"""What is erased: every document that says it."""
 
 
 @contextmanager
@@ -90,8 +96,27 @@ def _act(data_dir: Path, action: str) -> None:
                 generations.promote(context, ready[-1], by=BY, force=True)
             case "retire":
                 generations.retire(context, ready[-1], by=BY)
+            case "erase":
+                _erase(runtime)
             case _:
                 raise AssertionError(action)
+
+
+def _erase(runtime: Runtime) -> None:
+    """Go on with what died, or begin."""
+    context, comments = runtime.ingest_context(), FeedbackComments(runtime.audit_database)
+    plans = plan_unfinished(context, TENANT, comments=comments) or [
+        plan_erasure(context, TENANT, Subject(By.TERM, TERM), comments=comments)
+    ]
+    signer = runtime.signer
+    for plan in plans:
+        erase(
+            context,
+            plan,
+            comments=comments,
+            by=BY,
+            sign=lambda claims: signer.sign(claims, typ="test"),
+        )
 
 
 def _serve() -> None:
