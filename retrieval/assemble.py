@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ingestion.freshness import FreshnessState, age_seconds, source_state
 from ingestion.models import OnStale
@@ -14,11 +14,13 @@ from verifier.findings import Finding
 from verifier.policy import TrustPolicy, TrustVerdict, apply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from ingestion.catalog import Place, SourceState, StoredChunk
     from verifier.policy import TrustedText
+
+    Title: TypeAlias = Callable[[str], str]
 
 _REASON_OF_STATE = {
     FreshnessState.STALE: ReasonCode.STALE_SOURCE,
@@ -113,12 +115,12 @@ def trust_shape(trusted: TrustedText) -> shapes.Trust:
     )
 
 
-def citation(place: Place) -> shapes.Citation:
-    """Where a chunk stands, as a citation."""
+def citation(place: Place, title: Title) -> shapes.Citation:
+    """Where a chunk stands, as a citation; ``title`` says how titles are shown."""
     return shapes.Citation(
         document_id=place.document_id,
         source=place.source,
-        title=place.title,
+        title=title(place.title),
         uri=place.uri,
         version=place.version,
         page=place.page,
@@ -129,11 +131,11 @@ def citation(place: Place) -> shapes.Citation:
     )
 
 
-def also_in(cited: Place, others: Iterable[Place]) -> list[shapes.AlsoIn]:
-    """Other documents that say the same, each once."""
+def also_in(cited: Place, others: Iterable[Place], title: Title) -> list[shapes.AlsoIn]:
+    """Other documents that say the same, each once; ``title`` says how titles are shown."""
     found = {
         place.document_id: shapes.AlsoIn(
-            document_id=place.document_id, title=place.title, uri=place.uri
+            document_id=place.document_id, title=title(place.title), uri=place.uri
         )
         for place in others
         if place.document_id != cited.document_id

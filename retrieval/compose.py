@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from retrieval import evidence as shapes
 from retrieval.assemble import also_in, citation, trust_shape
 from retrieval.status import TABLE, ReasonCode, conclude
+from retrieval.titles import served_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from ingestion.catalog import StoredChunk
     from retrieval.assemble import Dated
     from retrieval.ranking import Ranked
-    from verifier.policy import TrustedText
+    from verifier.policy import TrustedText, TrustPolicy
 
 Mode = Literal["hybrid", "lexical", "dense"]
 
@@ -71,6 +73,7 @@ def compose(
     view: str,
     timings: Mapping[str, float],
     scores: bool,
+    policy: TrustPolicy,
     next_cursor: str | None = None,
 ) -> shapes.RetrieveResponse:
     """The response for what was found."""
@@ -86,6 +89,7 @@ def compose(
                 piece,
                 ident=ids[piece.chunk.id],
                 conflicts=sorted(ids[other] for other in piece.disagrees if other in ids),
+                policy=policy,
                 scores=scores,
             )
             for piece in found.pieces
@@ -99,19 +103,25 @@ def compose(
 
 
 def evidence_of(
-    piece: Piece, *, ident: str, conflicts: list[str], scores: bool = False
+    piece: Piece,
+    *,
+    ident: str,
+    conflicts: list[str],
+    policy: TrustPolicy,
+    scores: bool = False,
 ) -> shapes.Evidence:
-    """One piece as served."""
+    """One piece as served; ``policy`` is that of its titles, its text has been through it."""
+    title = partial(served_title, policy=policy, tenant=piece.chunk.tenant)
     others = [place for chunk in (piece.chunk, *piece.same) for place in chunk.places]
     return shapes.Evidence(
         id=ident,
         chunk_id=piece.chunk.id,
         text=piece.trusted.text,
         relevance=piece.relevance,
-        citation=citation(piece.dated.place),
+        citation=citation(piece.dated.place, title),
         freshness=piece.dated.freshness,
         trust=trust_shape(piece.trusted),
-        also_in=also_in(piece.dated.place, others),
+        also_in=also_in(piece.dated.place, others, title),
         conflicts_with=conflicts,
         scores=shapes.Scores(
             dense=piece.ranked.dense, lexical=piece.ranked.lexical, fused=piece.ranked.fused

@@ -96,7 +96,7 @@ def _read(
     here = dated.place.ordinal
     response = EvidenceResponse(
         request_id=request_id,
-        evidence=evidence_of(piece, ident="e1", conflicts=[]),
+        evidence=evidence_of(piece, ident="e1", conflicts=[], policy=runtime.settings.trust_policy),
         before=_neighbours(runtime, scope, [c for at, c in near if at < here]),
         after=_neighbours(runtime, scope, [c for at, c in near if at > here]),
     )

@@ -146,6 +146,7 @@ def _respond(
         next_cursor=next_cursor,
         timings=watch.stages if Include.TIMINGS in request.include else {},
         scores=Include.SCORES in request.include,
+        policy=runtime.settings.trust_policy,
     )
     acl_ids = {piece.chunk.id: piece.chunk.acl_id for piece in found.pieces}
     response = account_for_answer(runtime, caller, request, response, acl_ids=acl_ids)

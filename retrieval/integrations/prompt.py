@@ -105,7 +105,7 @@ def prompt_of(
 
 
 def _piece(evidence: Evidence) -> dict[str, str]:
-    """What a model is shown of a piece. Sanitised again: titles and addresses never were."""
+    """What a model is shown of a piece. Sanitised again: an address never was."""
     cited = evidence.citation
     told = {
         "id": evidence.id,
