@@ -7,6 +7,7 @@ about to act; the program itself adds ``started PID`` and ``ended STATUS``.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from ingestion import generations
 from ingestion.active import all_generations, current_generation
 from ingestion.embedding.hashing import HashEmbedder
-from ingestion.erasure.certificate import erase
+from ingestion.erasure import certificate
 from ingestion.erasure.plan import By, Subject, plan_erasure, plan_unfinished
 from ingestion.generations import building
 from ingestion.models import GenerationState
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 BY = "cli:tess"
 TERM = "Quixwood"
 """What is erased: every document that says it."""
+STEPS = ("_begin", "withdraw", "remove_rows", "settle_index", "probe")
+"""Of an erasure, each an action that dies when it is done."""
 
 
 @contextmanager
@@ -98,8 +101,22 @@ def _act(data_dir: Path, action: str) -> None:
                 generations.retire(context, ready[-1], by=BY)
             case "erase":
                 _erase(runtime)
+            case _ if action in STEPS:
+                _die_after(action)
+                _erase(runtime)
             case _:
                 raise AssertionError(action)
+
+
+def _die_after(step: str) -> None:
+    """Let an erasure end as by ``kill -9`` when a step of it is done."""
+    itself = getattr(certificate, step)
+
+    def deadly(*args: object, **kwargs: object) -> None:
+        itself(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(certificate, step, deadly)
 
 
 def _erase(runtime: Runtime) -> None:
@@ -110,7 +127,7 @@ def _erase(runtime: Runtime) -> None:
     ]
     signer = runtime.signer
     for plan in plans:
-        erase(
+        certificate.erase(
             context,
             plan,
             comments=comments,
