@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Marks:
+    """What is made of some texts, in their order: signatures, and letters for the sieve."""
+
+    signatures: list[bytes]
+    letters: list[bytes]
+
+
+def marks(texts: Sequence[str]) -> Marks:
+    """Sign some texts."""
+    found = words(texts)
+    return Marks(signatures(found), found.letters())
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Texts by their place, in the order of their hashes.
 
@@ -40,12 +54,11 @@ class Batch:
         """How many texts."""
         return len(self.shas)
 
-    def add(self, texts: Sequence[tuple[str, str]]) -> None:
-        """Take in more texts: (hash, text), of later hashes than all before."""
-        found = words([text for _, text in texts])
-        self.shas.extend(sha for sha, _ in texts)
-        self.signatures.extend(signatures(found))
-        self.letters.extend(found.letters())
+    def add(self, shas: Sequence[str], made: Marks) -> None:
+        """Take in more texts, of later hashes than all before, and what was made of them."""
+        self.shas.extend(shas)
+        self.signatures.extend(made.signatures)
+        self.letters.extend(made.letters)
 
     def worded(self) -> NDArray[np.int64]:
         """Places of the texts that have words: what has none nearly agrees with nothing."""

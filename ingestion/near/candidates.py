@@ -34,7 +34,7 @@ Texts of which 78 % of the words agree, the least that counts, share .44 of thei
 the changes are spread evenly, and more otherwise; the estimate has a standard error of .04.
 """
 
-_ROWS: Final = 4_096
+_ROWS: Final = 2_048  # texts whose pairs are held at once
 _SLICE: Final = 1 << 12  # pairs whose signatures fit the processor's own memory
 _SIEVE: Final = np.uint64((1 << 18) - 1)
 _LANES: Final = np.uint64(0x0101010101010101)

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from verifier.changes import Difference
     from verifier.reading import Reading
 
+    Pair: TypeAlias = tuple[str, str]
     Texts: TypeAlias = Callable[[Sequence[str]], Mapping[str, str]]
     """Gives the texts of some hashes, as far as they are there."""
+    Compare: TypeAlias = Callable[[Mapping[str, str], Sequence[Pair]], list["NearPair"]]
 
 SIFTED: Final = RELATED - 8
 """Similarity of letters below which two texts are not compared: words are cut a bit coarser."""
@@ -36,7 +38,7 @@ MAX_DIFFERENCES: Final = 16
 MAX_SAID: Final = 80
 """How many differences of a pair are stored, and how many characters of each side."""
 
-_SLICE: Final = 1_024
+_SLICE: Final = 1_024  # memory follows a slice, not the corpus
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +87,35 @@ def neighbours_first(pairs: Rows) -> Rows:
     return pairs[np.lexsort((pairs[:, 0], first[pairs].min(axis=1)))]
 
 
-def confirm(candidates: Sequence[tuple[str, str]], texts: Texts) -> list[NearPair]:
+def confirm(
+    candidates: Sequence[Pair], texts: Texts, compare: Compare | None = None
+) -> list[NearPair]:
     """The candidates that nearly agree.
 
     Args:
         candidates: hashes of two different texts, each pair once, in any order. They are taken in
             slices, and a text is read once in a slice.
-        texts: asked for the texts of a slice; a pair of which one is gone is left out.
+        texts: asked for the texts of a slice.
+        compare: :func:`compared`, or something that does the same elsewhere.
     """
     found: list[NearPair] = []
     for first in range(0, len(candidates), _SLICE):
         some = candidates[first : first + _SLICE]
         given = texts(sorted({sha for pair in some for sha in pair}))
-        # Memory follows a slice, not the corpus.
-        readings = {sha: read(text) for sha, text in given.items()}
-        for pair in some:
-            if readings.keys() >= set(pair):
-                one, other = sorted(pair)
-                near = _confirmed(one, readings[one], other, readings[other])
-                if near is not None:
-                    found.append(near)
+        found += (compare or compared)(given, some)
+    return found
+
+
+def compared(texts: Mapping[str, str], pairs: Sequence[Pair]) -> list[NearPair]:
+    """Those of some pairs that nearly agree; one of which a text is gone does not."""
+    readings = {sha: read(text) for sha, text in texts.items()}
+    found = []
+    for pair in pairs:
+        if pair[0] in readings and pair[1] in readings:
+            one, other = sorted(pair)
+            near = _confirmed(one, readings[one], other, readings[other])
+            if near is not None:
+                found.append(near)
     return found
 
 

@@ -8,6 +8,7 @@ between their texts.
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -17,15 +18,17 @@ from ingestion.active import current_generation
 from ingestion.errors import BusyError
 from ingestion.lock import exclusive
 from ingestion.near.batch import Batch
-from ingestion.near.confirm import confirm
+from ingestion.near.companion import Companion
 from ingestion.near.corpus import Corpus
 from ingestion.near.search import Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from acl.orm import Database
+    from ingestion.near.batch import Marks
     from ingestion.near.confirm import NearPair
     from ingestion.near.stored import Signed
 
@@ -34,6 +37,9 @@ BATCH: Final = 1 << 17
 
 PAGE: Final = 4_096
 """Texts read at once."""
+
+MANY: Final = 4 * PAGE
+"""Texts from which a second process takes part: to start one takes as long as signing so many."""
 
 PAIRS: Final = 1 << 15
 """Candidates confirmed before what was found is written."""
@@ -44,6 +50,7 @@ WRITE: Final = 2_000
 MOST: Final = 16
 """With how many texts of one crowd a text is compared."""
 
+_WAITING: Final = 2  # pages: one beside, one here
 _REMOVE: Final = 2_000
 _WAIT_SECONDS: Final = 5.0
 
@@ -126,8 +133,9 @@ def settle(context: SettleContext, tenant: str) -> NearReport:
         while shas := corpus.gone(limit=_REMOVE):
             report.pairs_removed += corpus.forget(shas)
             report.texts_removed += len(shas)
-        for batch in _unsettled(corpus):
-            _settle(corpus, batch, report)
+        companion = held.enter_context(Companion())
+        for batch in _unsettled(corpus, companion):
+            _settle(corpus, companion, batch, report)
     return report
 
 
@@ -137,18 +145,11 @@ def settling_lock(context: SettleContext, tenant: str) -> Path:
     return context.lock_path.with_name(f"near-{name}.lock")
 
 
-def _unsettled(corpus: Corpus) -> Iterator[Batch]:
+def _unsettled(corpus: Corpus, companion: Companion) -> Iterator[Batch]:
     """Texts to settle, until a whole pass finds none: more may come in meanwhile."""
     after = ""
     while True:
-        batch = Batch()
-        while len(batch) < BATCH:
-            limit = min(PAGE, BATCH - len(batch))
-            page = corpus.unsettled(after=after, limit=limit)
-            batch.add(page)
-            if len(page) < limit:
-                break
-            after = page[-1][0]
+        batch = _batch(corpus, companion, after)
         if len(batch):
             yield batch
             after = batch.shas[-1]
@@ -158,14 +159,43 @@ def _unsettled(corpus: Corpus) -> Iterator[Batch]:
             return
 
 
-def _settle(corpus: Corpus, batch: Batch, report: NearReport) -> None:
+def _batch(corpus: Corpus, companion: Companion, after: str) -> Batch:
+    """The next texts to settle: while a page is signed beside, others are read and signed here."""
+    batch = Batch()
+    waiting: deque[tuple[list[str], Future[Marks]]] = deque()
+    count = 0
+    while count < BATCH:
+        limit = min(PAGE, BATCH - count)
+        page = corpus.unsettled(after=after, limit=limit)
+        waiting.append(([sha for sha, _ in page], companion.mark([text for _, text in page])))
+        count += len(page)
+        if len(page) < limit:
+            break
+        after = page[-1][0]
+        if count >= MANY:
+            companion.start()
+        while waiting[0][1].done() or len(waiting) > _WAITING:
+            shas, made = waiting.popleft()
+            batch.add(shas, made.result())
+            if not waiting:
+                break
+    for shas, made in waiting:
+        batch.add(shas, made.result())
+    return batch
+
+
+def _settle(corpus: Corpus, companion: Companion, batch: Batch, report: NearReport) -> None:
     """Compare a batch with every settled text and within itself, and write it down on the way."""
     search = Search(corpus, batch, most=MOST)
     for portion in search.portions(PAIRS):
-        found = confirm(portion.candidates, corpus.texts)
-        _write(corpus, portion.signed, found, dense=search.dense)
-        report.compared += len(portion.signed)
-        report.crowded += sum(text.crowded for text in portion.signed)
+        coming = companion.confirm(portion.candidates, corpus.texts)
+        # A text without a candidate waits for nothing.
+        _write(corpus, portion.alone, [], dense=search.dense)
+        found = coming.result()
+        _write(corpus, portion.paired, found, dense=search.dense)
+        signed = portion.alone + portion.paired
+        report.compared += len(signed)
+        report.crowded += sum(text.crowded for text in signed)
         report.pairs += len(found)
         report.conflicts += sum(bool(pair.differences) for pair in found)
 

@@ -26,9 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Some texts of a batch, in order, and their candidates among all texts before them."""
+    """Some texts of a batch, and their candidates among all texts before them.
 
-    signed: list[Signed]
+    Attributes:
+        alone: the texts that are in no candidate, in order.
+        paired: the others, in order.
+        candidates: hashes of two texts, the later of which is one of these.
+    """
+
+    alone: list[Signed]
+    paired: list[Signed]
     candidates: list[tuple[str, str]]
 
 
@@ -78,12 +85,9 @@ class Search:
 
     def portions(self, most: int) -> Iterator[Portion]:
         """The batch in portions of about so many candidates, all texts in order."""
-        crowded: set[int] = set()
         waiting: list[Rows] = []
         done = begin = 0
         for end, rows in self._candidates.among():
-            if not crowded:
-                crowded.update(self._worded[self._candidates.crowded].tolist())
             last = int(self._worded[end]) if end < len(self._worded) else len(self._batch)
             pairs = self._worded[rows]
             may = sift(self._letters(pairs[:, 0]), self._letters(pairs[:, 1]))
@@ -92,15 +96,23 @@ class Search:
             begin = last
             if last < len(self._batch) and sum(map(len, waiting)) < most:
                 continue
-            ordered = neighbours_first(np.concatenate(waiting)).tolist()
-            yield Portion(
-                [
-                    Signed(self._batch.shas[place], self._batch.signatures[place], place in crowded)
-                    for place in range(done, last)
-                ],
-                [(self._shas[one], self._shas[other]) for one, other in ordered],
-            )
+            yield self._portion(range(done, last), np.concatenate(waiting))
             waiting, done = [], last
+
+    def _portion(self, places: range, pairs: Rows) -> Portion:
+        crowded = set(self._worded[self._candidates.crowded].tolist())
+        met = set(np.unique(pairs).tolist())
+        alone: list[Signed] = []
+        paired: list[Signed] = []
+        for place in places:
+            signed = Signed(
+                self._batch.shas[place], self._batch.signatures[place], place in crowded
+            )
+            (paired if place in met else alone).append(signed)
+        ordered = neighbours_first(pairs).tolist()
+        return Portion(
+            alone, paired, [(self._shas[one], self._shas[other]) for one, other in ordered]
+        )
 
     def _letters(self, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[bytes]:
         return [self._batch.letters[place] for place in places.tolist()]
