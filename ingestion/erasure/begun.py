@@ -80,7 +80,7 @@ def unfinished(session: Session, tenant: str) -> list[Begun]:
 def unfinished_by_tenant(session: Session) -> dict[str, int]:
     """How many erasures of each tenant have no certificate, in a session across tenants."""
     counts = select(BegunErasureRow.tenant, func.count()).group_by(BegunErasureRow.tenant)
-    return dict(session.execute(counts).tuples().all())
+    return {row[0]: row[1] for row in session.execute(counts)}
 
 
 def note(session: Session, tenant: str, begun: Begun, *, now: datetime) -> None:

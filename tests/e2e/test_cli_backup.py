@@ -131,13 +131,23 @@ def test_an_erasure_that_was_interrupted_is_resumed_and_certified(
     other = run("erase", "-t", "acme", "--document", "travel.md", "--yes")
     assert other.exit_code == 0, other.output
     assert "1 other erasure without a certificate" in other.stderr
+    assert _erasures(run) == (False, "1 erasure without a certificate, of acme")
     resumed = run("erase", "-t", "acme", "--resume", "--json")
     assert "other erasure" not in resumed.stderr
     assert resumed.exit_code == 0, resumed.output
     [made] = json.loads(resumed.stdout)["certificates"]
     assert (made["documents"], made["clean"]) == (1, True)
+    assert _erasures(run) == (True, "every one has its certificate")
     refused = run("erase", "-t", "acme", "--resume", "--term", "quixwood")
     assert refused.exit_code == 2
+
+
+def _erasures(run: Run) -> tuple[bool, str]:
+    """What the doctor says of them; its remedy, if there is anything to remedy."""
+    checks = {one["name"]: one for one in json.loads(run("doctor", "--json").stdout)}
+    told = checks["erasures"]
+    assert told["passed"] or "clearance erase --tenant acme --resume" in told["remedy"]
+    return told["passed"], told["detail"]
 
 
 def _died(*_: object) -> None:
