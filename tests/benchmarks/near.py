@@ -8,6 +8,7 @@ texts after that, and nothing at last. What never lives here: the index, which t
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import time
 from collections import Counter
@@ -60,9 +61,9 @@ def measure(root: Path, chunks: int, seed: int) -> NearFigures:
         _prepare(database)
         _hold(database, texts, "one")
         _hold(database, copies, "other")
-        began, cpu = time.perf_counter(), time.process_time()
+        began, cpu = time.perf_counter(), _processor_s()
         report = settle(context, TENANT)
-        whole_s, whole_cpu_s = time.perf_counter() - began, time.process_time() - cpu
+        whole_s, whole_cpu_s = time.perf_counter() - began, _processor_s() - cpu
         found = _found(database)
         distinct = _signed(database)
         _hold(database, new, "other")
@@ -89,6 +90,11 @@ def measure(root: Path, chunks: int, seed: int) -> NearFigures:
         precision=_precision(planted, found),
         recalled=[_recalled(planted, found, variant) for variant in Variant],
     )
+
+
+def _processor_s() -> float:
+    """Seconds of processor time, of the process that settling starts too once it has ended."""
+    return sum(os.times()[:4])
 
 
 def _sha(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.installation import TENANT
 from tests.support.interrupted import Died
 from tests.support.planted import families, strangers
 from tests.unit.ingestion.near.shelf import Shelf, sha
+from verifier.conflicts import compare
 
 if TYPE_CHECKING:
     from typing import Any
@@ -289,6 +291,38 @@ def test_a_text_to_be_compared_anew_that_goes_first_leaves_nothing(
     shelf.hold()
     shelf.settle()
     assert (shelf.pairs(), shelf.signed()) == ({}, {})
+
+
+def test_a_sweep_knows_what_is_live_as_asking_one_by_one_does(shelf: Shelf) -> None:
+    both, flying, going = BASE, SIXTY, SHOUTED
+    shelf.hold(both, OTHER)
+    shelf.hold(both, flying, acl="board", state=ChunkState.PENDING)
+    shelf.hold(going, acl="guests", state=ChunkState.DELETING)
+    shelf.hold("unserved", generation="g2")
+    every = sorted(map(sha, (both, flying, going, OTHER, "unserved", "nowhere")))
+    with shelf.world.runtime.database.read(TENANT) as session:
+        asked = stored.live(session, TENANT, "g1", every)
+        swept = stored.live_between(session, TENANT, "g1", every[0], every[-1])
+        assert asked == swept == {sha(both), sha(OTHER)}
+        one = stored.live_between(session, TENANT, "g1", sha(OTHER), sha(OTHER))
+        assert one == {sha(OTHER)}
+
+
+@pytest.mark.parametrize("old", [0, 3])
+def test_new_texts_are_settled_alike_among_few_and_among_many(shelf: Shelf, old: int) -> None:
+    texts = [text for family in families(2, seed=7) for text in family.texts]
+    others = strangers(3 * len(texts), seed=7)
+    shelf.hold(*others[: old * len(texts)], *texts[:2])
+    shelf.settle()
+    shelf.hold(*others, *texts)
+    shelf.settle()
+    alone = {frozenset(pair) for pair in combinations(texts, 2) if near(*pair)}
+    assert {pair for pair in shelf.pairs() if pair <= set(texts)} == alone
+    assert set(shelf.signed()) == set(map(sha, [*others, *texts]))
+
+
+def near(one: str, other: str) -> bool:
+    return compare(one, other).similarity > 0
 
 
 def test_what_is_stored_of_a_difference_is_short(shelf: Shelf) -> None:
