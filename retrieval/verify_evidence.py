@@ -8,6 +8,7 @@ statements as what does not exist.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from acl.errors import NotFoundError
@@ -18,6 +19,7 @@ from retrieval.ids import well_formed
 from retrieval.pipeline import recheck
 from retrieval.receipt_store import own_statement
 from retrieval.receipt_texts import Texts
+from verifier.citations import Quotable
 from verifier.errors import OffsetMapError
 from verifier.offsets import OffsetMap
 from verifier.policy import TrustVerdict
@@ -64,7 +66,7 @@ class Original:
         return text_sha256(self.text[start - self.start : end - self.start])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cited:
     """A piece of evidence that a caller may see, as it would be served.
 
@@ -79,6 +81,11 @@ class Cited:
     place: Place
     trusted: TrustedText
     original: Original | None
+
+    @cached_property
+    def quotable(self) -> Quotable:
+        """The served text as quotes are looked for in it: folded once, however many there are."""
+        return Quotable.of(self.trusted.text)
 
 
 def chunks_of(

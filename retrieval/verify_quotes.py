@@ -102,7 +102,7 @@ def check_citation(reference: Reference, cited: Cited | None) -> CheckedCitation
 
 def check_words(quote: str, cited: Cited, original: Original) -> CheckedCitation:
     """Look for a quote anywhere in a piece whose original is there."""
-    match = check_quote(quote, cited.trusted.text)
+    match = check_quote(quote, cited.quotable)
     result = _RESULT_OF[match.outcome]
     if match.start is None or match.end is None:
         return _only(result)
@@ -148,7 +148,7 @@ def _at_its_span(
     match = check_quote(quote, text)
     result = _RESULT_OF[match.outcome]
     if result is not CitationResult.QUOTED:
-        anywhere = check_quote(quote, cited.trusted.text)
+        anywhere = check_quote(quote, cited.quotable)
         stands = _RESULT_OF[anywhere.outcome] is CitationResult.QUOTED
         return _only(CitationResult.MISPLACED if stands else result)
     whole, part = folded(text)[0], folded(text[match.start : match.end])[0]

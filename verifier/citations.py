@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from rapidfuzz import fuzz
 
 from verifier.errors import QuoteTooLongError
 from verifier.normalise import folded
+from verifier.offsets import OffsetMap
 from verifier.policy import REDACTION
 from verifier.wording import Difference, counterpart, difference
 
@@ -63,12 +64,30 @@ class QuoteMatch:
     score: float = 0.0
 
 
-def check_quote(quote: str, evidence: str) -> QuoteMatch:
+@dataclass(frozen=True, slots=True)
+class Quotable:
+    """A text that was folded once, to look for many quotes in it.
+
+    Attributes:
+        text: Folded: typography and white space make no difference in it.
+        offsets: From `text` to the text as served.
+    """
+
+    text: str
+    offsets: OffsetMap
+
+    @classmethod
+    def of(cls, evidence: str) -> Self:
+        """Fold a text as served."""
+        return cls(*folded(evidence))
+
+
+def check_quote(quote: str, evidence: str | Quotable) -> QuoteMatch:
     """Look for a quote in the text it is said to come from.
 
     Args:
         quote: What an agent quotes; quotation marks around it are ignored.
-        evidence: The text as served.
+        evidence: The text as served; folded before, if more than one quote is looked for.
 
     Raises:
         QuoteTooLongError: The quote has more than `MAX_QUOTE` code points.
@@ -80,7 +99,8 @@ def check_quote(quote: str, evidence: str) -> QuoteMatch:
     wanted = folded(quote)[0].strip(_MARKS)
     if not any(c.isalnum() for c in wanted):
         return QuoteMatch(QuoteOutcome.EMPTY)
-    text, offsets = folded(evidence)
+    within = Quotable.of(evidence) if isinstance(evidence, str) else evidence
+    text = within.text
     found = (
         _exact(wanted, text)
         or _elided(wanted, text)
@@ -90,7 +110,9 @@ def check_quote(quote: str, evidence: str) -> QuoteMatch:
     )
     if found.start is None or found.end is None:
         return found
-    return QuoteMatch(found.outcome, *offsets.to_original(found.start, found.end), found.score)
+    return QuoteMatch(
+        found.outcome, *within.offsets.to_original(found.start, found.end), found.score
+    )
 
 
 def _exact(wanted: str, text: str) -> QuoteMatch | None:

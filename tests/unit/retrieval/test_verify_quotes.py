@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from ingestion.prepare import text_sha256
-from retrieval.verify_quotes import CheckedCitation, CitationResult, check_citation
+from retrieval.verify_quotes import CheckedCitation, CitationResult, best_of, check_citation
 from retrieval.verify_request import Reference
 from tests.support.cited import piece
+from tests.support.work import steps
 from verifier.policy import TrustPolicy
 
 FIRST = "The travel allowance abroad is 55 euros."
@@ -71,3 +72,14 @@ def test_a_quote_that_reaches_across_what_was_redacted_is_altered() -> None:
     served = piece("c", TEXT, policy=TrustPolicy.REDACT).trusted.text
     assert check(quote=served).result is CitationResult.ALTERED
     assert check(span(TEXT), quote=served).result is CitationResult.ALTERED
+
+
+def test_a_text_is_folded_once_however_many_quotes_are_looked_for_in_it() -> None:
+    text = "The fee of the north branch is 55 euros in March. " * 30
+
+    def work(quotes: int) -> int:
+        places = {0: piece("c", text)}
+        wanted = [f"the fee {at}" for at in range(quotes)]
+        return steps(lambda: best_of(wanted, places))
+
+    assert work(16) < 4 * work(1)
