@@ -8,6 +8,8 @@ VENV    ?= .venv
 WORKERS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); [ $$n -lt 4 ] && echo $$n || echo 4)
 # More for pytest, for example: make test ARGS="-k revocation"
 ARGS    ?=
+# How long make fuzz goes on.
+MINUTES ?= 30
 
 BIN     := $(VENV)/bin
 # Errors only: what the build backend has to say about editable installs helps nobody.
@@ -17,7 +19,7 @@ INPUTS  := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench mutants attack notebooks docs serve lock clean
+.PHONY: help setup demo test check format bench mutants attack fuzz notebooks docs serve lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,9 @@ mutants: $(STAMPS)/model ## Break each guard, and mutate the security core, and 
 
 attack: $(STAMPS)/model ## Let an attacker guess which of two services holds forbidden documents
 	$(BIN)/python -m tests.security.attacker
+
+fuzz: $(STAMPS)/fuzz ## Hold the sanitiser's promises against texts that coverage leads to: MINUTES=30
+	$(BIN)/python -m tests.fuzzing --minutes $(MINUTES) $(ARGS)
 
 notebooks: $(STAMPS)/model ## Run the notebooks and keep their outputs
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
@@ -84,6 +89,11 @@ $(STAMPS)/dev: $(INPUTS) | $(STAMPS)/venv
 $(STAMPS)/bench: $(STAMPS)/dev
 	@echo "Installing what the comparison needs"
 	@$(PIP) install --constraint constraints.txt --editable '.[bench,dev]'
+	@touch $@
+
+$(STAMPS)/fuzz: $(STAMPS)/dev
+	@echo "Installing the fuzzer"
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,fuzz]'
 	@touch $@
 
 $(STAMPS)/model: $(STAMPS)/dev

@@ -15,7 +15,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 CONSTRAINTS: Final = ROOT / "constraints.txt"
-EXTRAS: Final = "bench,dev,notebooks,parquet,postgres"
+EXTRAS: Final = "bench,dev,fuzz,notebooks,parquet,postgres"
 PROJECT: Final = "clearance-retrieval"
 # Moved by hand: only sentence-transformers needs torch, and its CPU build is tested. A version for
 # which the index at hand has no such build would pin gigabytes of CUDA packages along with it.
