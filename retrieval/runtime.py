@@ -7,6 +7,7 @@ index are reached for when first needed, or by :meth:`Runtime.warm`.
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from acl.admin.directory import installation_secret
@@ -33,6 +34,7 @@ from retrieval.issuers import create_tokens
 from retrieval.recorder import Recorder
 from retrieval.schema import keep_private, upgrade
 from retrieval.settings import AUDIT, CATALOGUE
+from retrieval.support_model import load_support_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from ingestion.index.port import IndexHost, VectorIndex
     from ingestion.models import GenerationRow
     from retrieval.settings import Settings
+    from verifier.support_model import SupportModel
 
     OnMessage = Callable[[str], None]
 
@@ -162,6 +165,15 @@ class Runtime:
                     require_embedder(embedder, row)
                 self._of_generation[generation] = embedder
             return self._of_generation[generation]
+
+    @cached_property
+    def support_model(self) -> SupportModel | None:
+        """Who judges support besides the rules, loaded on first use; None for nobody.
+
+        Raises:
+            SupportModelError, EmbeddingError: it cannot be loaded.
+        """
+        return load_support_model(self.settings.support_model, threads=self.settings.threads)
 
     def _create_embedder(self, spec: str) -> Embedder:
         from ingestion.embedding.factory import create_embedder  # noqa: PLC0415 - heavy

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from retrieval.issuers import IssuerSettings, check_together, read_issuers
+from retrieval.support_model import SupportChoice
 from verifier.policy import TrustPolicy
 
 CATALOGUE: Final = "catalogue.sqlite"
@@ -60,8 +61,14 @@ class Settings(BaseSettings):
             "sentence-transformers:NAME or hash:N (tests)."
         ),
     )
+    support_model: SupportChoice = Field(
+        default=SupportChoice.RULES,
+        description="Who judges support besides the rules: minilm, or rules for nobody.",
+    )
     model_dir: Path | None = Field(default=None, description="Where exported models are cached.")
-    threads: int | None = Field(default=None, ge=1, description="Threads of the embedder.")
+    threads: int | None = Field(
+        default=None, ge=1, description="Threads of the embedder and of the support model."
+    )
     exact_limit: int = Field(
         default=20_000,
         ge=0,

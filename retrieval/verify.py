@@ -20,7 +20,7 @@ from retrieval.verify_evidence import chunks_of, evidence_of
 from retrieval.verify_quotes import CitationResult
 from retrieval.verify_request import Assertion, VerifyRequest, assertions
 from retrieval.verify_verdict import Bench, CheckedClaim, Judged
-from verifier.support import MODEL, SupportVerdict
+from verifier.support import SupportVerdict, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ class VerifyResponse(Model):
     """What the check found; neither claims nor evidence are repeated."""
 
     request_id: str
-    model: str = Field(default=MODEL, description="What judged support.")
+    model: str = Field(description="What judged support.")
     claims: list[CheckedClaim]
     citation_recall: float | None = Field(
         description="Share of the claims that their citations support; None without a claim."
@@ -70,13 +70,13 @@ def verify_claims(
         before = snapshot(runtime, caller)
         pieces = evidence_of(runtime, before, ids)
         cited = {one: pieces[ident] for one, ident in named.items() if ident in pieces}
-        response = _judged(asked, cited, request_id=request_id)
+        response = _judged(runtime, asked, cited, request_id=request_id)
         _keep(runtime, before, response, cited.values(), started=started)
         if rights_hold(runtime, caller, before.scope):
             return response
         withdraw(runtime, caller, response)
     # The rights never settled: nothing is found, and that is on record like any other check.
-    response = _judged(asked, {}, request_id=request_id)
+    response = _judged(runtime, asked, {}, request_id=request_id)
     _keep(runtime, snapshot(runtime, caller), response, (), started=started)
     return response
 
@@ -97,13 +97,18 @@ def _keep(
 
 
 def _judged(
-    asked: Sequence[Assertion], cited: Mapping[Reference, Cited], *, request_id: str
+    runtime: Runtime,
+    asked: Sequence[Assertion],
+    cited: Mapping[Reference, Cited],
+    *,
+    request_id: str,
 ) -> VerifyResponse:
-    bench = Bench.of(cited)
+    bench = Bench.of(cited, model=runtime.support_model)
     judged = [bench.judge(one) for one in asked]
     supported = [one.claim.verdict is SupportVerdict.SUPPORTED for one in judged]
     return VerifyResponse(
         request_id=request_id,
+        model=name_of(bench.model),
         claims=[one.claim for one in judged],
         citation_recall=_share(supported),
         citation_precision=_share(_precise(judged)),

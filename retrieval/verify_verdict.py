@@ -20,6 +20,7 @@ from retrieval.verify_quotes import (
 )
 from verifier.changes import Kind
 from verifier.support import Hearing, Support, SupportVerdict
+from verifier.support_model import Remembering
 from verifier.support_windows import Evidence
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from retrieval.verify_evidence import Cited
     from retrieval.verify_request import Assertion, Reference
+    from verifier.support_model import SupportModel
 
 _PLACES: Final = 4  # of a score: more would be a show of precision
 
@@ -88,16 +90,19 @@ class Bench:
     Attributes:
         cited: what each reference leads to; nothing, where the caller may not see it.
         texts: the same, read.
+        model: the trained judge, if there is one; what it said is remembered no longer than this.
     """
 
     cited: Mapping[Reference, Cited]
     texts: Mapping[str, Evidence]
+    model: Remembering | None = None
 
     @classmethod
-    def of(cls, cited: Mapping[Reference, Cited]) -> Bench:
+    def of(cls, cited: Mapping[Reference, Cited], *, model: SupportModel | None = None) -> Bench:
         """Read every piece once, however often it is cited."""
         pieces = {one.chunk_id: one.trusted.text for one in cited.values()}
-        return cls(cited, {ident: Evidence.of(text) for ident, text in pieces.items()})
+        texts = {ident: Evidence.of(text) for ident, text in pieces.items()}
+        return cls(cited, texts, None if model is None else Remembering(model))
 
     def judge(self, asked: Assertion) -> Judged:
         """Judge one claim by what it cites; a piece that is cited more than once is heard once."""
@@ -108,7 +113,8 @@ class Bench:
             if checked[place].result in GOOD or checked[place].result in REFUSED
         }
         heard = list(dict.fromkeys(chunks.values()))
-        hearing = Hearing.of(asked.text, [self.texts[ident] for ident in heard])
+        texts = [self.texts[ident] for ident in heard]
+        hearing = Hearing.of(asked.text, texts, model=self.model)
         support, which = hearing.judge()
         refused = any(one.result in REFUSED for one in checked)
         verdict = support.verdict

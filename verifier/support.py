@@ -2,7 +2,9 @@
 
 It finds the sentence that repeats most of the claim, and holds both to their numbers, dates, units,
 names, negations and quantifiers. What it says of those follows from rules; that a claim in other
-words means the same, it cannot see, and then says ``not_enough`` rather than guess.
+words means the same, it cannot see, and then says ``not_enough`` rather than guess. A trained
+judge, where there is one, sees more of that: it moves the score, and may call a contradiction. What
+a rule speaks against is never supported for its sake.
 
 What must never live here: weights, I/O, or anything that could change from one call to the next.
 """
@@ -15,7 +17,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from verifier.support_blend import blended, contradicting
 from verifier.support_checks import doubts, weigh
+from verifier.support_excerpt import excerpt
 from verifier.support_windows import Evidence, Wanted, best_place
 
 if TYPE_CHECKING:
@@ -23,10 +27,11 @@ if TYPE_CHECKING:
 
     from verifier.changes import Difference
     from verifier.support_checks import Doubt, Findings
+    from verifier.support_model import SupportModel
     from verifier.support_windows import Place
 
 MODEL: Final = "rules-1"
-"""What the check is called where its verdicts are shown or kept."""
+"""What the check is called where its verdicts are shown or kept: the rules alone."""
 
 SUPPORTED: Final = 0.6
 """Score from which a claim counts as supported, if no rule speaks against it.
@@ -40,6 +45,12 @@ ABSTAIN: Final = 0.4
 
 CONTRADICTED: Final = 0.5
 """Score of contradiction from which a claim counts as contradicted."""
+
+PLAIN: Final = 0.9
+"""Score of the rules from which nobody else is asked, if no rule speaks against the claim.
+
+It then stands there nearly word for word.
+"""
 
 # Of the score: read off training pairs of six collections, where they barely move its worth.
 _PHRASES: Final = 0.3  # weight of words and neighbours shared with the passage
@@ -117,19 +128,24 @@ class Hearing:
         wanted: the claim.
         texts: pieces of evidence.
         found: where its words stand, by the place of the text; nothing of a text without any.
+        model: who else is asked.
     """
 
     wanted: Wanted
     texts: tuple[Evidence, ...]
     found: Mapping[int, _Found]
+    model: SupportModel | None = None
 
     @classmethod
-    def of(cls, claim: str, texts: Iterable[Evidence]) -> Hearing:
+    def of(
+        cls, claim: str, texts: Iterable[Evidence], *, model: SupportModel | None = None
+    ) -> Hearing:
         """Read a claim and look for it.
 
         Args:
             claim: one statement; its first 8,000 code points count.
             texts: pieces of evidence.
+            model: a trained judge, if there is one.
         """
         wanted, heard = Wanted.of(claim), tuple(texts)
         found = {
@@ -137,7 +153,7 @@ class Hearing:
             for at, text in enumerate(heard)
             if (place := best_place(wanted, text)) is not None
         }
-        return cls(wanted, heard, found)
+        return cls(wanted, heard, found, model)
 
     def judge(self, among: Collection[int] | None = None) -> tuple[Support, int | None]:
         """Judge whether the texts together support the claim.
@@ -154,24 +170,36 @@ class Hearing:
         if not places:
             return Support(SupportVerdict.NOT_ENOUGH), None
         which = max(places, key=lambda at: (self.found[at].overlap, -at))
-        return _judged(self.found[which], [self.texts[at] for at in heard]), which
+        return _judged(self.found[which], [self.texts[at] for at in heard], self.model), which
 
 
-def check_support(claim: str, evidence: str) -> Support:
+def name_of(model: SupportModel | None) -> str:
+    """What the rules are called with a trained judge, or without one."""
+    return MODEL if model is None else f"{MODEL}+{model.name}"
+
+
+def check_support(claim: str, evidence: str, *, model: SupportModel | None = None) -> Support:
     """Judge whether evidence supports a claim.
 
     Args:
         claim: one statement; its first 8,000 code points count.
         evidence: text as served.
+        model: a trained judge, if there is one.
     """
-    return Hearing.of(claim, [Evidence.of(evidence)]).judge()[0]
+    return Hearing.of(claim, [Evidence.of(evidence)], model=model).judge()[0]
 
 
-def _judged(found: _Found, texts: Sequence[Evidence]) -> Support:
+def _judged(found: _Found, texts: Sequence[Evidence], model: SupportModel | None) -> Support:
     best = found.place.passage
     findings = weigh(found.doubts, texts)
     score = _score(found, texts, findings)
     contradiction = _contradiction(found.overlap, findings)
+    plain = score >= PLAIN and not findings.against and not findings.beyond
+    if model is not None and not plain:
+        read = excerpt(found.wanted, [one for text in texts for one in text.passages])
+        chances = model.chances(found.wanted.reading.text, read)
+        score = blended(score, chances)
+        contradiction = contradicting(contradiction, chances)
     verdict = SupportVerdict.NOT_ENOUGH
     if contradiction >= CONTRADICTED:
         verdict = SupportVerdict.CONTRADICTED

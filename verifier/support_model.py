@@ -172,7 +172,7 @@ _STEPS: Final = 127
 
 
 class TrainedSupport:
-    """The trained judge: an encoder that runs, and the head on it."""
+    """The trained judge: an encoder that runs, and the head on it; safe to share if that is."""
 
     name: Final = NAME
 
@@ -187,3 +187,28 @@ class TrainedSupport:
         parts = np.exp(scores - scores.max())
         supported, contradicted, not_enough = (parts / parts.sum()).round(_PLACES).tolist()
         return Chances(supported, contradicted, not_enough)
+
+
+class Remembering:
+    """A judge that is asked the same only once.
+
+    For one request: it holds what was asked, which no other caller may come near, be it only by
+    how long an answer takes.
+    """
+
+    def __init__(self, model: SupportModel) -> None:
+        """Begin with nothing."""
+        self._model = model
+        self._answers: dict[tuple[str, str], Chances] = {}
+
+    @property
+    def name(self) -> str:
+        """The judge's own."""
+        return self._model.name
+
+    def chances(self, claim: str, excerpt: str) -> Chances:
+        """Ask, unless it was asked before."""
+        asked = claim, excerpt
+        if asked not in self._answers:
+            self._answers[asked] = self._model.chances(claim, excerpt)
+        return self._answers[asked]

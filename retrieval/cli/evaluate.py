@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,6 +13,7 @@ from retrieval.cli.evaluation_options import Resamples, Seed, figure_of, interva
 from retrieval.cli.exits import reported
 from retrieval.cli.options import Json
 from retrieval.cli.output import console, counted, hint, show_json, table
+from retrieval.support_model import SupportChoice
 
 if TYPE_CHECKING:
     from retrieval.evaluation.report import Figures, Report
@@ -42,6 +44,10 @@ Data = Annotated[
     typer.Option("--data", help="The labelled texts: JSON Lines.", metavar="FILE", dir_okay=False),
 ]
 
+JudgedBy = Annotated[
+    SupportChoice, typer.Option("--model", help="Who judges besides the rules; rules: nobody.")
+]
+
 
 @app.command()
 def injection(
@@ -63,7 +69,11 @@ def injection(
 
 @app.command()
 def support(
-    data: Data, resamples: Resamples = 1_000, seed: Seed = 2026, as_json: Json = False
+    data: Data,
+    model: JudgedBy = SupportChoice.RULES,
+    resamples: Resamples = 1_000,
+    seed: Seed = 2026,
+    as_json: Json = False,
 ) -> None:
     """Measure the support check: {"evidence", "claim", "label"} a line.
 
@@ -73,9 +83,18 @@ def support(
         from retrieval.evaluation.lines import SupportLine, read_lines
         from retrieval.evaluation.resample import Resampling
         from retrieval.evaluation.support import evaluate_support
+        from retrieval.support_model import load_support_model
+        from verifier.support import check_support, name_of
 
         lines = read_lines(data, SupportLine)
-        _show(evaluate_support(lines, resampling=Resampling(resamples, seed)), as_json=as_json)
+        judge = load_support_model(model)
+        report = evaluate_support(
+            lines,
+            resampling=Resampling(resamples, seed),
+            scorer=partial(check_support, model=judge),
+            name=name_of(judge),
+        )
+        _show(report, as_json=as_json)
 
 
 def register(root: typer.Typer) -> None:
