@@ -2,9 +2,9 @@
 
     nice python training/fit_support.py --data DIR --work DIR [--write] [--figures FILE.json]
 
-`DIR` holds `support`. Some collections are left out first: a model is fitted without them and reports
-how well it tells what they call supported. How its chances are weighed with the rules is fitted
-on those reports, because on collections it knows a model is surer than it will ever be again.
+`DIR` holds `support`. Some collections are left out first: a model is fitted without them and
+reports how well it tells what they call supported. How its chances are weighed with the rules is
+fitted on those reports, because on collections it knows a model is surer than it will ever be again.
 SciFact's development part takes part in nothing but the report.
 
 What was computed is kept in the work folder, and a run that was cut goes on where it was: states
