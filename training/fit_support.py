@@ -4,8 +4,8 @@
 
 `DIR` holds `support`. Some collections are left out first: a model is fitted without them and
 reports how well it tells what they call supported. How its chances are weighed with the rules is
-fitted on those reports, because on collections it knows a model is surer than it will ever be again.
-SciFact's development part takes part in nothing but the report.
+fitted on those reports, because on collections it knows a model is surer than it will ever be
+again. SciFact's development part takes part in nothing but the report.
 
 What was computed is kept in the work folder, and a run that was cut goes on where it was: states
 below the trained layers, and each model. About an hour on two cores; nothing needs a GPU.
