@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 
 from verifier.edits import Edit
 from verifier.findings import Finding, FindingKind, Severity, quoted
+from verifier.survey import unusual
 
 Change = tuple[Edit, Finding | None]
 
-_ASCII_CLEAN = dict.fromkeys(c for c in (*range(32), 127) if c not in {9, 10})
 _STEGANOGRAPHIC_RUN = 8
 _SPELLED_RUN = 4
 _REPLACEMENT = "\ufffd"
@@ -94,10 +94,8 @@ _SYMBOL_FONT_BULLETS = frozenset("\uf0a7\uf0a8\uf0b7\uf0d8\uf0fc")
 
 def invisible(text: str) -> Iterator[Change]:
     """Yield the removal of every code point that is never text, and the folding of line ends."""
-    if text.isascii() and text.translate(_ASCII_CLEAN) == text:
-        return
     # An alphabet is short: looking for what it holds is far faster than for all it might hold.
-    forbidden = FORBIDDEN.findall("".join(set(text)))
+    forbidden = FORBIDDEN.findall(unusual(text))
     if not forbidden:
         return
     suspects = re.compile(f"[{re.escape(''.join(sorted(forbidden)))}]")
@@ -115,7 +113,7 @@ def contextual(text: str) -> Iterator[Change]:
     Run it on a text that `invisible` and canonical composition have been applied to, so that
     neighbours are the ones a reader sees.
     """
-    if text.isascii() or not _MAY_BE_CONTEXTUAL.search(text):
+    if not _MAY_BE_CONTEXTUAL.search(unusual(text)):
         return
     for match in _CONTEXTUAL.finditer(text):
         if match.lastgroup == "selector":

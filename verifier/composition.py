@@ -12,6 +12,7 @@ from itertools import chain
 
 from verifier.edits import Edit
 from verifier.findings import Finding, FindingKind, Severity
+from verifier.survey import unusual
 
 MAX_MARKS = 8
 """Combining marks kept on one character; no orthography needs as many."""
@@ -22,7 +23,6 @@ _FIRST_PLANE = range(0x10000, 0x20000)
 _SELECTOR_SUPPLEMENT = range(0xE0100, 0xE01F0)
 # Nothing below U+0300 changes by itself; it may compose with what follows.
 _CHANGEABLE = re.compile("[\x00-\u02ff]?[\u0300-\U0010ffff]+")
-_MAY_FLOOD = re.compile(f"[\u0300-\U0010ffff]{{{MAX_MARKS + 1}}}")
 
 
 def composed(text: str) -> Iterator[tuple[Edit, Finding | None]]:
@@ -43,7 +43,7 @@ def composed(text: str) -> Iterator[tuple[Edit, Finding | None]]:
 
 def capped(text: str) -> Iterator[tuple[Edit, Finding | None]]:
     """Yield the removal of combining marks beyond `MAX_MARKS` on one character."""
-    if text.isascii() or not _MAY_FLOOD.search(text):
+    if not any(unicodedata.category(point).startswith("M") for point in unusual(text)):
         return
     for match in _floods().finditer(text):
         start, end = match.start() + MAX_MARKS, match.end()

@@ -9,8 +9,10 @@ from urllib.parse import unquote_to_bytes
 from verifier.findings import Finding, FindingKind, Severity, quoted
 from verifier.injection import screen
 from verifier.skeleton import skeleton
+from verifier.survey import may_have_long_token, unusual
 
-_LONG_TOKEN = re.compile(r"\s(\S{40,})")
+_LONG_TOKEN_LENGTH = 40
+_LONG_TOKEN = re.compile(rf"\s(\S{{{_LONG_TOKEN_LENGTH},}})")
 _BLOBS = {
     "encoded.hex": re.compile(r"(?:0x)?(?:[0-9a-fA-F]{2}){20,}"),
     "encoded.percent": re.compile(r"(?:%[0-9a-fA-F]{2}){20,}"),
@@ -25,9 +27,12 @@ _ALIKE = re.compile("[\u0370-\u052f]+")  # Greek and Cyrillic
 _WORD = re.compile(rf"[{_LATIN}\u0370-\u052f]+")
 _LATIN_TAIL = re.compile(rf"[{_LATIN}]{{0,40}}\Z")
 _SHORT_WORD = 4
-_STYLED = re.compile("[\U0001d400-\U0001d7ff\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9]{4,}")
+_STYLED_LETTER = re.compile("[\U0001d400-\U0001d7ff\uff21-\uff3a\uff41-\uff5a\u24b6-\u24e9]")
+_STYLED = re.compile(f"{_STYLED_LETTER.pattern}{{4,}}")
 
-_FORMULA = re.compile(r"[=+@-]{1,2}\s?(?P<call>[A-Za-z][A-Za-z.]{1,24}\(|[Cc][Mm][Dd]\|)")
+_CALLS = re.compile(r"\((?<=[A-Za-z.]\()|\|(?<=[Cc][Mm][Dd]\|)")
+_FORMULA = re.compile(r"[=+@-]{1,2}\s?(?P<call>[A-Za-z][A-Za-z.]{1,24}\(|[Cc][Mm][Dd]\|)\Z")
+_LONGEST_FORMULA = 29
 _CELL_LEAD = 4
 _CELL_STARTS = re.compile(r"(?:^|[\n\t,;|])[ \"']{0,3}\Z")
 _REACHING_OUT = re.compile(
@@ -38,8 +43,10 @@ _REACHING_OUT = re.compile(
 
 def detections(text: str) -> Iterator[Finding]:
     """Yield what is remarkable about a text that every other step has been applied to."""
-    yield from _encoded(text)
-    if not text.isascii():
+    if may_have_long_token(text, _LONG_TOKEN_LENGTH):
+        yield from _encoded(text)
+    letters = unusual(text)
+    if _ALIKE.search(letters) or _STYLED_LETTER.search(letters):
         yield from _confusable(text)
     if "(" in text or "|" in text:
         yield from _formulas(text)
@@ -119,7 +126,12 @@ def _confusable(text: str) -> Iterator[Finding]:
 
 
 def _formulas(text: str) -> Iterator[Finding]:
-    for match in _FORMULA.finditer(text):
+    # From its last character backwards: few texts have it, and most have many of its first.
+    for call in _CALLS.finditer(text):
+        at, end = max(0, call.end() - _LONGEST_FORMULA), call.end()
+        match = _FORMULA.search(text, at, end)
+        if match is None:
+            continue
         before = (
             text[: match.start()]
             if match.start() < _CELL_LEAD
