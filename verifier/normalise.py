@@ -21,9 +21,11 @@ _LIGATURES = {
     for character in map(chr, range(0xFB00, 0xFB07))
 }
 _INVISIBLE = dict.fromkeys("\xad\u200b\u200c\u200d\u2060\ufeff", "")
-_FOLDS = _QUOTES | _DASHES | _ELLIPSIS | _LIGATURES | _INVISIBLE
-_TABLE = str.maketrans(_FOLDS)
-_FOLDED = re.compile(rf"\s+|[{re.escape(''.join(_FOLDS))}]")
+_FOLDS = _QUOTES | _DASHES | _ELLIPSIS | _LIGATURES
+_TABLE = str.maketrans(_FOLDS | _INVISIBLE)
+# What is invisible counts as part of the space it stands in, or a space would be left on each side.
+_FOLDED = re.compile(rf"[\s{''.join(_INVISIBLE)}]+|[{re.escape(''.join(_FOLDS))}]")
+_SPACE = re.compile(r"\s")
 
 
 def folded(text: str) -> tuple[str, OffsetMap]:
@@ -50,6 +52,6 @@ def _edits(text: str) -> Iterator[Edit]:
         replacement = _FOLDS.get(match[0])
         if replacement is None:
             edge = match.start() == 0 or match.end() == len(text)
-            replacement = "" if edge else " "
+            replacement = " " if not edge and _SPACE.search(match[0]) else ""
         if replacement != match[0]:
             yield Edit(match.start(), match.end(), replacement)

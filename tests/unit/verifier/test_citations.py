@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from verifier.citations import MAX_QUOTE, QuoteOutcome, check_quote
@@ -34,6 +34,7 @@ def test_whole_words_of_the_evidence_are_an_exact_quote(data: st.DataObject) -> 
     [
         ("It\u2019s \u201cfine\u201d \u2013 really", 'It\'s "fine" - really'),
         ("one\r\n two", "zero one two three"),
+        ("one two", "zero one \xad two\u200b three"),
         ("the ﬁnal office", "in the final office now"),
         ("\u201cThe annual fee is 45 euros\u201d", EVIDENCE),
     ],
@@ -142,7 +143,8 @@ def test_any_pair_of_texts_gets_an_answer_inside_the_evidence(quote: str, eviden
         assert 0 <= match.start < match.end <= len(evidence)
 
 
-@given(st.text())
+@given(st.text() | st.text(st.sampled_from("a1 \n\xad\u200b\u2019\ufb01\u2026")))
+@example("0\r\xad")
 def test_folding_twice_is_folding_once(text: str) -> None:
     once, _ = folded(text)
     assert folded(once)[0] == once
