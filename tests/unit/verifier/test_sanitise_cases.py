@@ -1,9 +1,8 @@
 """What the sanitiser does to each kind of hostile text, case by case."""
 
-import time
-
 import pytest
 
+from tests.support.growth import growth
 from verifier.composition import MAX_MARKS
 from verifier.findings import Finding, FindingKind, Severity
 from verifier.sanitise import Markup, sanitise
@@ -234,14 +233,7 @@ def test_a_million_harmless_changes_are_one_finding() -> None:
     ],
 )
 def test_time_grows_linearly_with_hostile_repetition(piece: str) -> None:
-    def cost(times: int) -> float:
-        text = piece * times
-        started = time.process_time()
-        sanitise(text, markup=Markup.MARKDOWN)
-        return time.process_time() - started
+    def clean(times: int) -> None:
+        sanitise(piece * times, markup=Markup.MARKDOWN)
 
-    cost(100)
-    small = min(cost(2000) for _ in range(3))
-    large = min(cost(16000) for _ in range(2))
-    # Eight times the text: 64 times the work if it were quadratic.
-    assert large < 30 * small + 0.05
+    assert growth(clean, 2_000, 16_000) < 30  # squared, it is 64

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.growth import growth
 from verifier.changes import Kind
 from verifier.support import ABSTAIN, SUPPORTED, SupportVerdict, check_support
 
@@ -145,15 +144,9 @@ def test_any_text_gets_a_verdict_within_bounds_and_always_the_same(
     ["x", "a ", "No. ", "\u200b", "1 ", "55 euros ", "\ud800", "not ", "- \n", "A. "],
 )
 def test_time_grows_with_the_length_of_the_evidence_and_no_faster(piece: str) -> None:
-    def seconds(copies: int) -> float:
-        claim = "The fee is not 55 euros in March. " + piece * 200
-        evidence = piece * (copies // len(piece))
-        best = float("inf")
-        for _ in range(2):
-            started = time.perf_counter()
-            check_support(claim, evidence)
-            best = min(best, time.perf_counter() - started)
-        return best
+    claim = "The fee is not 55 euros in March. " + piece * 200
 
-    # Eight times as much may take twenty times as long on a busy machine; squared, it is 64.
-    assert seconds(80_000) < 30 * max(seconds(10_000), 0.002)
+    def check(length: int) -> None:
+        check_support(claim, piece * (length // len(piece)))
+
+    assert growth(check, 10_000, 80_000) < 30  # squared, it is 64
