@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from support.fitting import Plan, fit, scored, states_of
 from support.pairs import of_source
-from support.report import blended, by_rules, figures, log_odds
+from support.report import blended, by_rules, contradicted, figures, log_odds
 from support.sets import FOLDS, assembled
 from support.shipping import sha256_of, weights_of
 
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent.parent / "verifier" / "models" / "support.npz"
 FOLD_EPOCHS = 1.0
 EPOCHS = 1.5
+SURE = (0.6, 0.7, 0.8, 0.9)
+"""Chances of contradiction that are tried out on collections left out."""
+
 _ALL = 1  # seeds
 _FOLD = 2
 
@@ -75,8 +78,10 @@ def main() -> None:
         for source in fold:
             places = [at for at, pair in enumerate(sets.labelled) if pair.source == source]
             pairs = of_source(sets.labelled, source)
-            chance = scored(model, states.subset(places))[:, 0]
-            parts[source] = (chance, by_rules(pairs), pairs)
+            chances = scored(model, states.subset(places))
+            parts[source] = (chances[:, 0], by_rules(pairs), pairs)
+            for sure in SURE:
+                print(source, json.dumps(contradicted(chances, pairs, sure=sure)), flush=True)
     weights = blended(
         [
             (chance, rules[:, 0], np.array([bool(pair.truth[0]) for pair in pairs]))

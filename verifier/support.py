@@ -17,6 +17,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from verifier.lexicon import negates
 from verifier.support_blend import blended, contradicting
 from verifier.support_checks import doubts, weigh
 from verifier.support_excerpt import excerpt
@@ -199,7 +200,10 @@ def _judged(found: _Found, texts: Sequence[Evidence], model: SupportModel | None
         read = excerpt(found.wanted, [one for text in texts for one in text.passages])
         chances = model.chances(found.wanted.reading.text, read)
         score = blended(score, chances)
-        contradiction = contradicting(contradiction, chances)
+        if not any(map(negates, found.wanted.reading.lower)):
+            # False claims are mostly written by negating true ones, and the judge makes too much
+            # of that: of claims with a negation, it has the truth and the lie for a contradiction.
+            contradiction = contradicting(contradiction, chances)
     verdict = SupportVerdict.NOT_ENOUGH
     if contradiction >= CONTRADICTED:
         verdict = SupportVerdict.CONTRADICTED

