@@ -11,6 +11,7 @@ from typing import Final
 from tests.mutants import Mutant, main
 from tests.security.mutants_access import ACCESS, TENANTS
 from tests.security.mutants_identity import IDENTITY
+from tests.security.mutants_trust import TRUST
 
 RESOLVE = "acl/resolve.py"
 RESOLVER = "acl/resolver.py"
@@ -245,7 +246,7 @@ ANSWER: Final = (
     ),
 )
 
-MUTANTS: Final = (*ACCESS, *TENANTS, *IDENTITY, *INDEX, *CATALOGUE, *ANSWER)
+MUTANTS: Final = (*ACCESS, *TENANTS, *IDENTITY, *INDEX, *CATALOGUE, *ANSWER, *TRUST)
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
