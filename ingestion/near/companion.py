@@ -12,6 +12,7 @@ import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import ingestion
 from ingestion.near.batch import Marks, marks
-from ingestion.near.confirm import NearPair, compared, confirm
+from ingestion.near.confirm import NearPair, compared, confirm, slices
 from ingestion.near.wire import (
     Task,
     pack_candidates,
@@ -73,18 +74,46 @@ class Companion:
             return _done(marks(texts))
         return self._beside.submit(partial(self._beside.mark, texts))
 
-    def confirm(self, candidates: Sequence[Pair], texts: Texts) -> Future[list[NearPair]]:
-        """Say which candidates nearly agree: see :func:`ingestion.near.confirm.confirm`.
+    def confirm(self, candidates: Sequence[Pair], texts: Texts) -> Confirmation:
+        """Begin to say which candidates nearly agree (:mod:`ingestion.near.confirm`).
 
         Args:
             candidates: hashes of two texts.
             texts: may be called from another thread.
         """
-        if self._beside is None:
-            return _done(confirm(candidates, texts))
-        return self._beside.submit(
-            partial(confirm, candidates, texts, compare=self._beside.compare)
+        return Confirmation(
+            [(some, self._begun(some, texts)) for some in slices(candidates)], texts
         )
+
+    def _begun(self, some: Sequence[Pair], texts: Texts) -> Future[list[NearPair]] | None:
+        if self._beside is None:
+            return None
+        return self._beside.submit(partial(confirm, some, texts, compare=self._beside.compare))
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """Candidates that are compared beside, slice by slice.
+
+    Attributes:
+        begun: slices, and what comes of those that are done beside.
+        texts: asked for the texts of the others.
+    """
+
+    begun: list[tuple[Sequence[Pair], Future[list[NearPair]] | None]]
+    texts: Texts
+
+    def result(self) -> list[NearPair]:
+        """Those that nearly agree. What nobody has begun yet is compared here, from the end on."""
+        here = {
+            place: confirm(some, self.texts)
+            for place, (some, coming) in reversed([*enumerate(self.begun)])
+            if coming is None or coming.cancel()
+        }
+        found: list[NearPair] = []
+        for place, (_, coming) in enumerate(self.begun):
+            found += here[place] if coming is None or place in here else coming.result()
+        return found
 
 
 class _Beside:

@@ -87,23 +87,24 @@ def neighbours_first(pairs: Rows) -> Rows:
     return pairs[np.lexsort((pairs[:, 0], first[pairs].min(axis=1)))]
 
 
+def slices(candidates: Sequence[Pair]) -> list[Sequence[Pair]]:
+    """Candidates in slices, of which each is confirmed by itself."""
+    return [candidates[first : first + _SLICE] for first in range(0, len(candidates), _SLICE)]
+
+
 def confirm(
     candidates: Sequence[Pair], texts: Texts, compare: Compare | None = None
 ) -> list[NearPair]:
-    """The candidates that nearly agree.
+    """The candidates of a slice that nearly agree. A text is read once, for all its pairs.
 
     Args:
-        candidates: hashes of two different texts, each pair once, in any order. They are taken in
-            slices, and a text is read once in a slice.
-        texts: asked for the texts of a slice.
+        candidates: hashes of two different texts, each pair once, in any order.
+        texts: asked for their texts.
         compare: :func:`compared`, or something that does the same elsewhere.
     """
-    found: list[NearPair] = []
-    for first in range(0, len(candidates), _SLICE):
-        some = candidates[first : first + _SLICE]
-        given = texts(sorted({sha for pair in some for sha in pair}))
-        found += (compare or compared)(given, some)
-    return found
+    return (compare or compared)(
+        texts(sorted({sha for pair in candidates for sha in pair})), candidates
+    )
 
 
 def compared(texts: Mapping[str, str], pairs: Sequence[Pair]) -> list[NearPair]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.near import companion as beside
+from ingestion.near import confirm as confirming
 from ingestion.near import record, stored
 from ingestion.near.batch import marks
 from ingestion.near.companion import Companion
@@ -89,6 +91,20 @@ def asked(shas: Any) -> dict[str, str]:
     return {one: TEXTS[one] for one in shas}
 
 
+def test_both_compare_until_all_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirming, "_SLICE", 5)
+    whole = compared(TEXTS, PAIRS)
+    with Companion() as companion:
+        assert companion.confirm(PAIRS, asked).result() == whole
+        companion.start()
+        begun = companion.confirm(PAIRS, asked)
+        futures = [coming for _, coming in begun.begun if coming is not None]
+        assert len(futures) == math.ceil(len(PAIRS) / 5)
+        assert begun.result() == whole
+        assert all(coming.done() for coming in futures)
+        assert companion.confirm([], asked).result() == []
+
+
 @pytest.mark.usefixtures("_at_once")
 def test_a_settling_with_a_companion_finds_what_one_without_finds(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
@@ -159,7 +175,6 @@ def test_a_companion_ends_with_whoever_started_it_however_that_died() -> None:
         "import sys, time\n"
         "from ingestion.near.companion import Companion\n"
         "companion = Companion(); companion.start()\n"
-        "companion.confirm([], None).result()\n"
         "print(companion.pid, flush=True); time.sleep(600)\n"
     )
     starter = subprocess.Popen(  # noqa: S603 - our own interpreter
