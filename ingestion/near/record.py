@@ -190,10 +190,11 @@ def _settle(corpus: Corpus, companion: Companion, batch: Batch, report: NearRepo
     for portion in search.portions(PAIRS):
         coming = companion.confirm(portion.candidates, corpus.texts)
         # A text without a candidate waits for nothing.
-        _write(corpus, portion.alone, [], dense=search.dense)
+        alone, paired = portion.alone, portion.paired
+        _write(corpus, alone, [], dense=search.dense and len(alone) > len(paired))
         found = coming.result()
-        _write(corpus, portion.paired, found, dense=search.dense)
-        signed = portion.alone + portion.paired
+        _write(corpus, paired, found, dense=search.dense and len(paired) > len(alone))
+        signed = alone + paired
         report.compared += len(signed)
         report.crowded += sum(text.crowded for text in signed)
         report.pairs += len(found)

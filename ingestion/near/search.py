@@ -96,19 +96,24 @@ class Search:
             begin = last
             if last < len(self._batch) and sum(map(len, waiting)) < most:
                 continue
-            yield self._portion(range(done, last), np.concatenate(waiting))
+            yield self._portion(slice(done, last), np.concatenate(waiting))
             waiting, done = [], last
 
-    def _portion(self, places: range, pairs: Rows) -> Portion:
-        crowded = set(self._worded[self._candidates.crowded].tolist())
-        met = set(np.unique(pairs).tolist())
+    def _portion(self, places: slice, pairs: Rows) -> Portion:
+        crowded = np.zeros(len(self._batch), dtype=np.bool_)
+        crowded[self._worded[self._candidates.crowded]] = True
+        met = np.zeros(len(self._shas), dtype=np.bool_)
+        met[pairs] = True
+        signed = map(
+            Signed,
+            self._batch.shas[places],
+            self._batch.signatures[places],
+            crowded[places].tolist(),
+        )
         alone: list[Signed] = []
         paired: list[Signed] = []
-        for place in places:
-            signed = Signed(
-                self._batch.shas[place], self._batch.signatures[place], place in crowded
-            )
-            (paired if place in met else alone).append(signed)
+        for text, is_met in zip(signed, met[places].tolist(), strict=True):
+            (paired if is_met else alone).append(text)
         ordered = neighbours_first(pairs).tolist()
         return Portion(
             alone, paired, [(self._shas[one], self._shas[other]) for one, other in ordered]
