@@ -59,7 +59,8 @@ class IngestFigures:
     """All ingested the same chunks in turns; seconds add up over the turns.
 
     ``embed_s`` is Clearance's embedder alone on the same texts, ``chain_s`` is LangChain's
-    indexing API over the peer's model and a store in memory.
+    indexing API over the peer's model and a store in memory, ``products_s`` what the model's
+    matrix products alone would take.
     """
 
     chunks: int
@@ -68,6 +69,7 @@ class IngestFigures:
     cosine_min: float | None
     embed_s: float | None = None
     chain_s: float | None = None
+    products_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

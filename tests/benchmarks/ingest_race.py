@@ -23,6 +23,7 @@ from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 from tests.benchmarks.figures import IngestFigures
 from tests.benchmarks.processes import stop_index
+from tests.benchmarks.products import seconds as products_s
 from tests.benchmarks.texts import Prose
 from tests.benchmarks.world import TENANT
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _TURN_CHUNKS: Final = 250
 _SECTIONS: Final = 8
+_FRAME: Final = 2
+"""Tokens that the model puts around a text."""
 
 
 def race(
@@ -50,7 +53,7 @@ def race(
         seed: of the texts.
         on_progress: told how many chunks are done.
     """
-    ours = alone = theirs = chained = 0.0
+    ours = alone = theirs = chained = products = 0.0
     done = 0
     has_chain = peer is not None and importlib.util.find_spec("langchain_core") is not None
     cosines: list[float] = []
@@ -66,6 +69,7 @@ def race(
             started = time.perf_counter()
             runtime.embedder.embed_documents(texts)
             alone += time.perf_counter() - started
+            products += products_s(runtime.embedder.count_tokens(text) + _FRAME for text in texts)
             if peer is not None and has_chain:
                 chained += peer.ask("chain", texts=texts, first=done)["seconds"]
             if peer is not None:
@@ -83,6 +87,7 @@ def race(
         cosine_min=min(cosines, default=None),
         embed_s=alone,
         chain_s=chained if has_chain else None,
+        products_s=products,
     )
 
 

@@ -135,6 +135,7 @@ def _ingest(figures: Figures) -> Sheet:
             for name, seconds in (
                 ("LangChain `index()`, in memory, from cut chunks", result.chain_s),
                 ("Clearance, embedding alone, of cut chunks", result.embed_s),
+                ("The processor, the model's matrix products alone", result.products_s),
             )
             if seconds is not None
         ]
