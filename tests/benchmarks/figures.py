@@ -158,6 +158,16 @@ class DuringFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class RunFigures:
+    """One run over a source: seconds, and the most memory of its own the process had, in MB."""
+
+    documents: int
+    run: str
+    seconds: float
+    peak_mb: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryFigures:
     """Resident MB after the queries."""
 
@@ -181,6 +191,7 @@ class Figures:
     resolution: list[ResolutionFigures] = field(default_factory=list)
     near: NearFigures | None = None
     during: DuringFigures | None = None
+    runs: list[RunFigures] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

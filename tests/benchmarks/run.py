@@ -22,10 +22,20 @@ from rich.progress import Progress
 
 from ingestion.embedding.weights import MINILM
 from retrieval.runtime import Runtime
-from tests.benchmarks import cold_start, during, ingest_race, near, query_race, readme, resolution
+from tests.benchmarks import (
+    cold_start,
+    during,
+    ingest_race,
+    near,
+    query_race,
+    readme,
+    resolution,
+    run_memory,
+    unchanged,
+)
 from tests.benchmarks.chart import draw
 from tests.benchmarks.directory import Size
-from tests.benchmarks.figures import Figures, MemoryFigures
+from tests.benchmarks.figures import Figures, MemoryFigures, RunFigures
 from tests.benchmarks.load import built, exported
 from tests.benchmarks.machine import describe, sentence
 from tests.benchmarks.processes import PeerProcess, Service, index_pid, resident_mb, stop_index
@@ -45,8 +55,10 @@ if TYPE_CHECKING:
     )
     from tests.benchmarks.load import World
 
-PARTS: Final = ("resolution", "near", "during", "ingest", "cold", "query")
-_WORLDLESS: Final = {"resolution", "near", "during", "ingest"}
+PARTS: Final = ("resolution", "near", "during", "runs", "ingest", "cold", "query")
+_WORLDLESS: Final = {"resolution", "near", "during", "runs", "ingest"}
+_UNCHANGED: Final = 10_000
+"""Files of a folder in which nothing changed."""
 _CHART: Final = "docs/img/bench.svg"
 _NO_PEER: Final = (
     "The comparison was skipped: chromadb is not installed (`pip install -e '.[bench]'`)."
@@ -85,6 +97,7 @@ def _without_world(options: argparse.Namespace, root: Path) -> Figures:
         resolution=_resolution(options, root) if "resolution" in options.only else [],
         near=_near(options, root) if "near" in options.only else None,
         during=_during(options, root) if "during" in options.only else None,
+        runs=_runs(options, root) if "runs" in options.only else [],
     )
 
 
@@ -113,6 +126,23 @@ def _during(options: argparse.Namespace, root: Path) -> DuringFigures:
             idle_seconds=2.0 if options.quick else 10.0,
             seed=options.seed,
         )
+
+
+def _runs(options: argparse.Namespace, root: Path) -> list[RunFigures]:
+    files, counts = _UNCHANGED, options.listed or [10_000, 40_000]
+    if options.quick:
+        files, counts = 200, [200]
+    found = []
+    with (
+        tempfile.TemporaryDirectory(prefix="runs-", dir=root) as directory,
+        _screen.status("runs over many documents"),
+    ):
+        _, seconds = unchanged.measure(Path(directory), files=files, seed=options.seed)
+        found.append(RunFigures(files, "a folder, nothing changed", seconds, None))
+    for count in counts:
+        with _screen.status(f"a run over {count:,} documents"):
+            found += run_memory.measure(count)
+    return found
 
 
 def _ingest(options: argparse.Namespace, root: Path) -> IngestFigures:
@@ -149,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--chunks", type=int, default=100_000, help="size of the world that is searched")
     add("--queries", type=int, default=120, help="questions of each audience")
     add("--ingest-chunks", type=int, default=2_000, help="chunks that both ingest")
+    add("--listed", type=int, action="append", help="documents of a run whose memory is looked at")
     add("--trials", type=int, default=3, help="cold starts of each kind")
     add("--box", type=float, default=60.0, help="seconds a contender may take over one audience")
     add("--seed", type=int, default=7, help="another seed is another world")
@@ -178,6 +209,7 @@ class _Bench:
         questioned = _during(self._options, self._root) if "during" in parts else None
         duplicates = _near(self._options, self._root) if "near" in parts else None
         resolved = _resolution(self._options, self._root) if "resolution" in parts else []
+        runs = _runs(self._options, self._root) if "runs" in parts else []
         fill_seconds = self._filled() if _HAS_PEER else None
         ingest = _ingest(self._options, self._root) if "ingest" in self._parts else None
         cold = self._cold() if "cold" in self._parts else None
@@ -201,6 +233,7 @@ class _Bench:
             resolution=resolved,
             near=duplicates,
             during=questioned,
+            runs=runs,
         )
 
     def _filled(self) -> float:

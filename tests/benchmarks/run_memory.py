@@ -1,4 +1,4 @@
-"""How much memory a run takes, by how much its source lists. A figure to look at, not a test.
+"""How much memory a run takes, by how much its source lists.
 
 ``python -m tests.benchmarks.run_memory 10000 100000`` runs each number of tiny documents in a
 process of its own: added, then found unchanged, then gone. The index keeps nothing, since it is
@@ -23,6 +23,7 @@ from ingestion.index.memory import MemoryHost
 from ingestion.jobs import SourceConfig, ingest
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
+from tests.benchmarks.figures import RunFigures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,7 +100,14 @@ def _anonymous_kilobytes() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:"))
 
 
-def measure(count: int) -> None:
+def measure(count: int) -> list[RunFigures]:
+    """What each run over so many documents took, in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.run_memory", str(count)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    return [RunFigures(**json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def _print(count: int) -> None:
     """Print, as a line of JSON, what each run took and the peak after it."""
     peak = Peak()
     with tempfile.TemporaryDirectory() as home:
@@ -130,4 +138,4 @@ if __name__ == "__main__":
             command = [sys.executable, "-m", "tests.benchmarks.run_memory", each]
             subprocess.run(command, check=True)  # noqa: S603 - our own interpreter and module
     else:
-        measure(int(sys.argv[1]))
+        _print(int(sys.argv[1]))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         NearFigures,
         QueryFigures,
         ResolutionFigures,
+        RunFigures,
     )
 
 NAMES: Final = {
@@ -67,6 +68,8 @@ def sheets(figures: Figures) -> Iterator[Sheet]:
         yield _resolution(figures.resolution)
     if figures.near is not None:
         yield _near(figures.near)
+    if figures.runs:
+        yield _runs(figures.runs)
     if figures.cold is not None or figures.memory is not None:
         yield _footprint(figures)
 
@@ -142,6 +145,21 @@ def _ingest(figures: Figures) -> Sheet:
     rows.insert(0, ("Clearance, from files", f"{ours:.1f}", lead, ""))
     columns = ("", "chunks/s", "ratio", "least cosine")
     return Sheet(f"Ingest of {result.chunks:,} chunks, in turns", columns, tuple(rows))
+
+
+def _runs(runs: list[RunFigures]) -> Sheet:
+    rows = [
+        (
+            row.run,
+            f"{row.documents:,}",
+            f"{row.seconds:.1f}",
+            f"{row.documents / row.seconds:,.0f}",
+            "–" if row.peak_mb is None else f"{row.peak_mb:.0f}",
+        )
+        for row in runs
+    ]
+    columns = ("", "documents", "s", "documents/s", "most memory of its own, MB")
+    return Sheet("A run, by how much its source lists, without the model", columns, tuple(rows))
 
 
 def _during(during: DuringFigures) -> Sheet:
