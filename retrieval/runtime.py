@@ -34,7 +34,7 @@ from retrieval.issuers import create_tokens
 from retrieval.recorder import Recorder
 from retrieval.schema import keep_private, upgrade
 from retrieval.settings import AUDIT, CATALOGUE
-from retrieval.support_model import load_support_model
+from retrieval.support_model import choice_for, load_support_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,7 +173,8 @@ class Runtime:
         Raises:
             SupportModelError, EmbeddingError: it cannot be loaded.
         """
-        return load_support_model(self.settings.support_model, threads=self.settings.threads)
+        choice = self.settings.support_model or choice_for(self.settings.embedder)
+        return load_support_model(choice, threads=self.settings.threads)
 
     def _create_embedder(self, spec: str) -> Embedder:
         from ingestion.embedding.factory import create_embedder  # noqa: PLC0415 - heavy

@@ -61,9 +61,12 @@ class Settings(BaseSettings):
             "sentence-transformers:NAME or hash:N (tests)."
         ),
     )
-    support_model: SupportChoice = Field(
-        default=SupportChoice.RULES,
-        description="Who judges support besides the rules: minilm, or rules for nobody.",
+    support_model: SupportChoice | None = Field(
+        default=None,
+        description=(
+            "Who judges support besides the rules: minilm, or rules for nobody; default: minilm, "
+            "and rules where the embedder is hash:N."
+        ),
     )
     model_dir: Path | None = Field(default=None, description="Where exported models are cached.")
     threads: int | None = Field(

@@ -30,7 +30,7 @@ NAME: Final = "minilm-1"
 """What the model is called beside the rules, where verdicts are shown or kept."""
 
 WEIGHTS: Final = "support.npz"
-SHA256: Final = ""
+SHA256: Final = "9ae1422deacca1cc625da920ab38f83bd69c6e7c505d9f84e295b07efa0b1384"
 
 _PLACES: Final = 6  # of a chance: what is beyond differs between processors
 _INTEGERS: Final = "integers/"  # tensors as int8, with a scale for each column

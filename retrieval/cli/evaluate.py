@@ -70,7 +70,7 @@ def injection(
 @app.command()
 def support(
     data: Data,
-    model: JudgedBy = SupportChoice.RULES,
+    model: JudgedBy = SupportChoice.MINILM,
     resamples: Resamples = 1_000,
     seed: Seed = 2026,
     as_json: Json = False,

@@ -157,7 +157,8 @@ class Plan:
     """How long to train.
 
     Attributes:
-        epochs: passes over the pairs.
+        epochs: passes over the pairs, over which the rate falls to nothing.
+        stop: the step after which the mean of the weights is taken, if that is before the end.
         seed: of order, dropout and head.
         kept: the file that gets the weights; if it is there, they are taken from it.
     """
@@ -165,6 +166,7 @@ class Plan:
     epochs: float
     seed: int
     kept: Path
+    stop: int | None = None
 
 
 def fit(states: States, plan: Plan) -> Upper:
@@ -209,6 +211,8 @@ def fit(states: States, plan: Plan) -> Upper:
             total = 0.0
         if step % _KEEP == 0:
             torch.save(kept, plan.kept.with_suffix(".part"))
+        if step == plan.stop:
+            break
     torch.save(kept, plan.kept)
     model.load_state_dict(kept)
     return model
