@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,13 +13,18 @@ from hypothesis import strategies as st
 
 import retrieval.demo
 from retrieval.support_model import SupportChoice, choice_for, load_support_model
-from retrieval.verify_request import Assertion, Reference
+from retrieval.verify import verify_claims
+from retrieval.verify_request import Assertion, Reference, VerifyRequest
 from retrieval.verify_verdict import Bench
 from tests.support.cited import piece
 from tests.support.corruptions import corruptions
+from tests.support.installation import Installation, caller
 from verifier.sentences import sentences
 from verifier.support import SupportVerdict, check_support, name_of
 from verifier.support_model import Chances, SupportModel
+
+if TYPE_CHECKING:
+    from tests.support.catalogue import SqliteBlank
 
 CORPUS = Path(retrieval.demo.__file__).parent / "corpus"
 FEE = "The late fee is 12 euros from 3 May 2024 for most branches."
@@ -168,3 +174,25 @@ def test_with_the_shipped_model_changes_of_real_sentences_are_still_caught() -> 
     assert sum(supported) >= 0.95 * len(supported)
     assert sum(caught) >= 0.95 * len(caught)
     assert len(caught) > 30
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({}, "rules-1"),
+        ({"support_model": "rules"}, "rules-1"),
+        ({"support_model": "minilm"}, "rules-1+minilm-1"),
+    ],
+)
+def test_a_check_says_who_the_settings_let_judge(
+    sqlite_catalogue: SqliteBlank, tmp_path: Path, settings: dict[str, str], name: str
+) -> None:
+    request = VerifyRequest.model_validate(
+        {"claims": [{"text": FEE, "citations": [{"chunk_id": "none"}]}]}
+    )
+    directory = tmp_path / "data"
+    directory.mkdir()
+    with Installation.open(sqlite_catalogue, directory, **settings) as world:
+        world.know("user:ann")
+        found = verify_claims(world.runtime, caller("user:ann"), request, request_id="r")
+    assert found.model == name
