@@ -7,11 +7,9 @@ the rules, never instead of them; `docs/injection-model.md` says what it is wort
 What must never live here: training, or an import that training needs.
 """
 
-import hashlib
 import io
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from math import exp, sqrt
 from typing import TYPE_CHECKING, Final, Self
 from zipfile import BadZipFile
@@ -19,6 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from verifier.errors import ScreenModelError
+from verifier.reviewed import reviewed
 from verifier.screen_features import BITS, FeatureReader, Features, Window
 
 if TYPE_CHECKING:
@@ -81,19 +80,7 @@ class ScreenModel:
         Raises:
             ScreenModelError: The file is missing, or not the one that was reviewed.
         """
-        try:
-            stored = files("verifier.models").joinpath(WEIGHTS).read_bytes()
-        except OSError as error:
-            raise ScreenModelError(
-                f"{WEIGHTS} cannot be read ({error.strerror}); reinstall the package"
-            ) from error
-        actual = hashlib.sha256(stored).hexdigest()
-        if actual != SHA256:
-            raise ScreenModelError(
-                f"{WEIGHTS} has SHA-256 {actual}, expected {SHA256}: it is not the reviewed file, "
-                "and it is refused; reinstall the package"
-            )
-        return cls(stored)
+        return cls(reviewed(WEIGHTS, SHA256, ScreenModelError))
 
     def score(self, text: str) -> float:
         """The highest score of a window; 0 for a text without any.

@@ -11,13 +11,13 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 from zipfile import BadZipFile
 
 import numpy as np
 
 from verifier.errors import SupportModelError
+from verifier.reviewed import reviewed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -133,19 +133,7 @@ class SupportWeights:
         Raises:
             SupportModelError: the file is missing, or not the one that was reviewed.
         """
-        try:
-            stored = files("verifier.models").joinpath(WEIGHTS).read_bytes()
-        except OSError as error:
-            raise SupportModelError(
-                f"{WEIGHTS} cannot be read ({error.strerror}); reinstall the package"
-            ) from error
-        actual = hashlib.sha256(stored).hexdigest()
-        if actual != SHA256:
-            raise SupportModelError(
-                f"{WEIGHTS} has SHA-256 {actual}, expected {SHA256}: it is not the reviewed file, "
-                "and it is refused; reinstall the package"
-            )
-        return cls.read(stored)
+        return cls.read(reviewed(WEIGHTS, SHA256, SupportModelError))
 
     def stored(self) -> bytes:
         """Write weights as ``read`` reads them: large tensors as int8, a scale for each column."""
