@@ -2,12 +2,15 @@
 
 Honest texts are dealt into three parts before anything else happens to them, so that no carrier of
 a reported attack was ever trained on. Attacks of a family are reported on by models that have seen
-none of that family. What must never live here: a model.
+none of that family. Of `injecguard/valid`, which is evaluated on, nothing is trained or calibrated
+on: some of its texts are in other collections too, and are left out of them. What must never live
+here: a model.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,8 @@ _SPEAKS_TO_THE_MACHINE = {"tasktracker", "cyberseceval"}
 _CARRIERS_OF_OWN = 1200
 _FEWEST_HONEST = 60
 _SAMPLED = {"train": 2500, "report": 800}
+_TELLING = 30
+_WORD = re.compile(r"\w+")
 
 
 @dataclass
@@ -56,6 +61,18 @@ class Sets:
 
 def assembled(data: Path) -> Sets:
     """Read the data, deal it out and place the attacks; always the same way."""
+    sets = _dealt_out(data)
+    evaluated = [text for texts in corpus.valid(data) for text in texts]
+    for part in PARTS[:-1]:
+        for examples in (sets.attacks, sets.beside):
+            for family in sets.families:
+                if (family, part) in examples:
+                    examples[family, part] = apart_from(evaluated, examples[family, part])
+        sets.honest[part] = apart_from(evaluated, sets.honest[part])
+    return sets
+
+
+def _dealt_out(data: Path) -> Sets:
     rng = random.Random(SEED)
     families = corpus.attack_families(data)
     sets = Sets(honest={part: [] for part in PARTS})
@@ -85,6 +102,31 @@ def assembled(data: Path) -> Sets:
             tasks, carriers[part], family="own", frames=0.5, rng=rng
         )
     return sets
+
+
+def apart_from(evaluated: Sequence[str], examples: Sequence[Example]) -> list[Example]:
+    """Leave out examples that hold a text which is evaluated on, whatever stands around it.
+
+    Last of all, so that the others are dealt, placed and reported on as they were with it. Case,
+    space and punctuation do not count; a text of few letters must be all there is.
+
+    Args:
+        evaluated: Texts that nothing may be learnt from.
+        examples: What would be learnt from.
+    """
+    known = {_plain(text) for text in evaluated}
+    telling = [text for text in known if len(text) > _TELLING]
+    kept = []
+    for example in examples:
+        held = _plain(example.text)
+        said = _plain(example.text[example.start : example.end]) if example.attack else held
+        if said not in known and not any(text in held for text in telling):
+            kept.append(example)
+    return kept
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(text.lower()))
 
 
 def _add(
