@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import insert
 
+from ingestion.index.facets import ordered
 from ingestion.models import ChunkRow, ChunkState
-from ingestion.rows import chunk_values, chunks_among, point_of, sources_of
+from ingestion.rows import chunk_values, chunks_among, places_of, point_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from ingestion.context import IngestContext
+    from ingestion.index.facets import Facets
     from ingestion.rows import Cut
     from ingestion.targets import Target
 
 
 def offer(
-    context: IngestContext, tenant: str, target: Target, sources: Mapping[str, AbstractSet[str]]
+    context: IngestContext, tenant: str, target: Target, places: Mapping[str, AbstractSet[Facets]]
 ) -> int:
-    """Write new chunks down as pending and index them; widen the sources of those already there.
+    """Write new chunks down as pending and index them; widen the places of those already there.
 
     Must only run under the writer lock.
 
@@ -32,7 +34,7 @@ def offer(
         context: the installation.
         tenant: whose chunks.
         target: the generation, and the chunks.
-        sources: by chunk id, the sources it is about to stand in.
+        places: by chunk id, where it is about to stand.
 
     Returns:
         How many chunks are new to the generation.
@@ -46,32 +48,32 @@ def offer(
             point_of(
                 tenant,
                 cut,
-                sources=tuple(sorted(sources[cut.id])),
+                places=ordered(places[cut.id]),
                 vector=target.vectors[cut.chunk.embedded_sha],
             )
             for cut in new
         ]
     )
-    # A chunk that is already there may be new to a source. Widening the payload first can only
+    # A chunk that is already there may be new to a place. Widening the payload first can only
     # cost a candidate that the catalogue then refuses; narrowing waits for the mark.
     widened = {
-        ident: tuple(sorted(held | sources[ident]))
+        ident: ordered(held | places[ident])
         for ident, held in known.items()
-        if not sources[ident] <= held
+        if not places[ident] <= held
     }
     if widened:
-        index.set_sources(widened)
+        index.set_places(widened)
     return len(new)
 
 
 def _known(
     context: IngestContext, tenant: str, generation: str, ids: Sequence[str]
-) -> Mapping[str, frozenset[str]]:
-    """Chunks already live, with the sources they occur in."""
+) -> Mapping[str, frozenset[Facets]]:
+    """Chunks already live, with the places they stand in."""
     with context.database.read(tenant) as session:
         known = chunks_among(session, tenant, generation, ids, states=[ChunkState.LIVE])
-        sources = sources_of(session, tenant, generation, sorted(known))
-    return {ident: frozenset(sources.get(ident, ())) for ident in known}
+        places = places_of(session, tenant, generation, sorted(known))
+    return {ident: frozenset(places.get(ident, ())) for ident in known}
 
 
 def _intend(context: IngestContext, tenant: str, target: Target, new: Sequence[Cut]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from acl.orm import batches
+from ingestion.index.facets import Facets, ordered, ticks
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Point
 from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow
@@ -16,6 +17,7 @@ from ingestion.plan import occurrence_hash
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     import numpy as np
     from numpy.typing import NDArray
@@ -30,7 +32,6 @@ class Cut:
 
     id: str
     acl_id: str
-    media_type: str
     chunk: PreparedChunk
 
 
@@ -52,15 +53,14 @@ def chunk_values(
 
 
 def point_of(
-    tenant: str, cut: Cut, *, sources: tuple[str, ...], vector: NDArray[np.float32]
+    tenant: str, cut: Cut, *, places: tuple[Facets, ...], vector: NDArray[np.float32]
 ) -> Point:
     """The same chunk for the index: what filtering and ranking need of it, and no text."""
     return Point(
         id=cut.id,
         tenant=tenant,
         acl=cut.acl_id,
-        sources=sources,
-        media_type=cut.media_type,
+        places=places,
         dense=vector,
         sparse=encode_document(cut.chunk.embedded),
     )
@@ -129,14 +129,31 @@ def row_hash(secret: bytes, row: OccurrenceRow, document: DocumentRow) -> int:
     return int.from_bytes(item, "big")
 
 
-def sources_of(
+def facets_of(document: DocumentRow) -> Facets:
+    """What can be filtered on of a place in a document, as the document now is."""
+    return facets(document.source, document.id, document.media_type, document.modified_at)
+
+
+def facets(source: str, document: str, media_type: str, modified_at: datetime | None) -> Facets:
+    """What can be filtered on of a place in a document of these properties."""
+    modified = None if modified_at is None else ticks(modified_at)
+    return Facets(source, document, media_type, modified)
+
+
+def places_of(
     session: Session, tenant: str, generation: str, ids: Sequence[str]
-) -> dict[str, tuple[str, ...]]:
-    """The sources each chunk occurs in, sorted; a chunk that occurs nowhere is absent."""
-    found: dict[str, set[str]] = {}
+) -> dict[str, tuple[Facets, ...]]:
+    """What can be filtered on of each chunk's places; a chunk that stands nowhere is absent."""
+    found: dict[str, set[Facets]] = {}
     for some in batches(ids):
         rows = session.execute(
-            select(OccurrenceRow.chunk_id, DocumentRow.source)
+            select(
+                OccurrenceRow.chunk_id,
+                DocumentRow.source,
+                DocumentRow.id,
+                DocumentRow.media_type,
+                DocumentRow.modified_at,
+            )
             .join(
                 DocumentRow,
                 (DocumentRow.tenant == OccurrenceRow.tenant)
@@ -147,8 +164,8 @@ def sources_of(
                 OccurrenceRow.generation == generation,
                 OccurrenceRow.chunk_id.in_(some),
             )
-            .distinct()
         )
-        for ident, source in rows:
-            found.setdefault(ident, set()).add(source)
-    return {ident: tuple(sorted(sources)) for ident, sources in found.items()}
+        for ident, source, document, media_type, modified_at in rows:
+            place = facets(source, document, media_type, modified_at)
+            found.setdefault(ident, set()).add(place)
+    return {ident: ordered(places) for ident, places in found.items()}

@@ -62,7 +62,7 @@ def aim(
     embedder = context.embedder_of(row)
     chunks = _chunks(context, tenant, row, upserts)
     cuts = {
-        ident: Cut(ident, up.acl_id, up.prepared.parsed.media_type, chunk)
+        ident: Cut(ident, up.acl_id, chunk)
         for up in upserts
         for ident, chunk in chunks[up.document_id]
     }

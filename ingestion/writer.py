@@ -18,6 +18,7 @@ cases ids in flight that the next writer removes.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,14 @@ from ingestion.models import GenerationState
 from ingestion.offer import offer
 from ingestion.recovery import recover, remove
 from ingestion.register import active_generation
-from ingestion.rows import sources_of
+from ingestion.rows import facets, places_of
 from ingestion.targets import Target, aim
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from ingestion.context import IngestContext
+    from ingestion.index.facets import Facets
     from ingestion.models import GenerationRow
     from ingestion.places import Settled
     from ingestion.plan import Upsert
@@ -121,9 +123,8 @@ def _write(
     recover(context)
     fall_behind(context, behind)
     found_again(context, {*behind, *(one.generation for one in targets)} - {active})
-    here = frozenset({batch.source})
     new = {
-        target.generation: offer(context, batch.tenant, target, dict.fromkeys(target.cuts, here))
+        target.generation: offer(context, batch.tenant, target, _places(batch, target))
         for target in targets
     }
     parts = [
@@ -144,12 +145,23 @@ def _write(
     return BatchResult(added, len(outcomes[active].orphans), occurrences - added)
 
 
+def _places(batch: Batch, target: Target) -> dict[str, set[Facets]]:
+    """Where each chunk of the batch is about to stand."""
+    places: dict[str, set[Facets]] = defaultdict(set)
+    for up in batch.upserts:
+        media_type, modified_at = up.prepared.parsed.media_type, up.item.modified_at
+        here = facets(batch.source, up.document_id, media_type, modified_at)
+        for ident, _ in target.chunks[up.document_id]:
+            places[ident].add(here)
+    return places
+
+
 def _clean_up(context: IngestContext, tenant: str, generation: str, outcome: Settled) -> None:
     """Step 6 for one generation."""
     remove(context, tenant, generation, sorted(outcome.orphans))
     if not outcome.released:
         return
     with context.database.read(tenant) as session:
-        narrowed = sources_of(session, tenant, generation, sorted(outcome.released))
+        narrowed = places_of(session, tenant, generation, sorted(outcome.released))
     if narrowed:
-        context.index(generation).set_sources(narrowed)
+        context.index(generation).set_places(narrowed)

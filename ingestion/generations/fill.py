@@ -18,7 +18,7 @@ from ingestion.plan import chunk_id
 from ingestion.prepare import cut, unpack
 from ingestion.recovery import recover
 from ingestion.register import stored
-from ingestion.rows import Cut
+from ingestion.rows import Cut, facets_of
 from ingestion.targets import Target
 from ingestion.vectors import vectors_for
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from ingestion.context import IngestContext
+    from ingestion.index.facets import Facets
     from ingestion.models import GenerationRow
 
 
@@ -62,11 +63,11 @@ def fill(
             due = _due(session, tenant, row.id, seen)
         target = _only(target, due)
         if target.cuts:
-            sources = defaultdict(set)
+            places = defaultdict(set)
             for name, chunks in target.chunks.items():
                 for ident, _ in chunks:
-                    sources[ident].add(seen[name].source)
-            offer(context, tenant, target, sources)
+                    places[ident].add(facets_of(seen[name]))
+            offer(context, tenant, target, places)
             with context.database.write(tenant) as session:
                 _place(session, context, tenant, target)
     return {name for name, chunks in target.chunks.items() if not chunks}
@@ -97,7 +98,7 @@ def _read(
         ]
         chunks[document.id] = made
         for ident, chunk in made:
-            cuts[ident] = Cut(ident, document.acl_id, document.media_type, chunk)
+            cuts[ident] = Cut(ident, document.acl_id, chunk)
     vectors = vectors_for(
         context, tenant, [made.chunk for made in cuts.values()], embedder=embedder
     )
@@ -121,8 +122,8 @@ def _due(
     return same & set(missing_documents(session, tenant, generation, among=seen))
 
 
-def _state(row: DocumentRow) -> tuple[int, str, str]:
-    return row.version, row.acl_id, row.media_type
+def _state(row: DocumentRow) -> tuple[int, str, Facets]:
+    return row.version, row.acl_id, facets_of(row)
 
 
 def _only(target: Target, documents: AbstractSet[str]) -> Target:

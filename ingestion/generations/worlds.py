@@ -27,12 +27,10 @@ from ingestion.lock import exclusive
 from ingestion.models import (
     ChunkRow,
     ChunkState,
-    DocumentRow,
     EmbeddingRow,
     GenerationRow,
-    OccurrenceRow,
 )
-from ingestion.rows import sources_of
+from ingestion.rows import places_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -163,44 +161,22 @@ def _visible(session: Session, scope: AccessScope, row: GenerationRow) -> Iterat
     for first in range(0, len(chunks), _POINTS):
         some = chunks[first : first + _POINTS]
         ids = [chunk.id for chunk, _ in some]
-        sources = sources_of(session, scope.tenant, row.id, ids)
-        types = _media_types(session, scope.tenant, row.id, ids)
+        places = places_of(session, scope.tenant, row.id, ids)
         yield [
             Point(
                 id=chunk.id,
                 tenant=chunk.tenant,
                 acl=chunk.acl_id,
-                sources=sources[chunk.id],
-                media_type=types[chunk.id],
+                places=places[chunk.id],
                 dense=np.frombuffer(vector, np.float32),
                 sparse=encode_document(_embedded(chunk)),
             )
             for chunk, vector in some
             # A chunk that stands nowhere is seen by nobody; that there is one, is not asked here.
-            if chunk.id in sources
-            and (scope.sources is None or scope.sources & set(sources[chunk.id]))
+            if chunk.id in places
+            and (scope.sources is None or any(p.source in scope.sources for p in places[chunk.id]))
         ]
 
 
 def _embedded(chunk: ChunkRow) -> str:
     return embedded_text(chunk.heading_path.split("\n") if chunk.heading_path else (), chunk.text)
-
-
-def _media_types(
-    session: Session, tenant: str, generation: str, ids: Sequence[str]
-) -> dict[str, str]:
-    rows = session.execute(
-        select(OccurrenceRow.chunk_id, func.min(DocumentRow.media_type))
-        .join(
-            DocumentRow,
-            (DocumentRow.tenant == OccurrenceRow.tenant)
-            & (DocumentRow.id == OccurrenceRow.document_id),
-        )
-        .where(
-            OccurrenceRow.tenant == tenant,
-            OccurrenceRow.generation == generation,
-            OccurrenceRow.chunk_id.in_(ids),
-        )
-        .group_by(OccurrenceRow.chunk_id)
-    )
-    return {chunk: media_type for chunk, media_type in rows}  # noqa: C416 - rows are no pairs

@@ -9,7 +9,7 @@ from ingestion.index import rpc
 if TYPE_CHECKING:
     from ingestion.index.edge import EdgeEngine
 
-WRITES: Final = frozenset({rpc.Method.UPSERT, rpc.Method.DELETE, rpc.Method.SET_SOURCES})
+WRITES: Final = frozenset({rpc.Method.UPSERT, rpc.Method.DELETE, rpc.Method.SET_PLACES})
 """The calls that change what a generation holds."""
 
 
@@ -27,8 +27,8 @@ def ask(engine: EdgeEngine, method: rpc.Method, given: Any) -> Any:  # noqa: PLR
             return engine.upsert(rpc.unpack_points(given))
         case rpc.Method.DELETE:
             return engine.delete(given)
-        case rpc.Method.SET_SOURCES:
-            return engine.set_sources({chunk: tuple(names) for chunk, names in given.items()})
+        case rpc.Method.SET_PLACES:
+            return engine.set_places(rpc.unpack_places(given))
         case rpc.Method.COUNT:
             return engine.count()
         case rpc.Method.PAGE:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ingestion.index.facets import Facets
     from ingestion.index.gate import ClearedSearch
     from ingestion.index.port import Point, SearchResult
 
@@ -232,10 +233,11 @@ class _RemoteEngine:
         for start in range(0, len(ids), _IDS_PER_CALL):
             self._call(Method.DELETE, list(ids[start : start + _IDS_PER_CALL]))
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
         items = list(changes.items())
         for start in range(0, len(items), _IDS_PER_CALL):
-            self._call(Method.SET_SOURCES, dict(items[start : start + _IDS_PER_CALL]))
+            some = dict(items[start : start + _IDS_PER_CALL])
+            self._call(Method.SET_PLACES, rpc.pack_places(some))
 
     def search(self, search: ClearedSearch) -> SearchResult:
         return rpc.unpack_result(self._call(Method.SEARCH, rpc.pack_search(search)))

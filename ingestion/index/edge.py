@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import qdrant_edge as qe
 
-from acl.conditions import SOURCE, TENANT
+from acl.conditions import TENANT, AnyOf
 from ingestion.errors import IndexUnavailableError
 from ingestion.index import schema
 from ingestion.index.port import Hit, SearchResult, SparseVector
@@ -31,9 +31,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from acl.conditions import AllOf, AnyOf
+    from acl.conditions import AllOf, Condition
+    from ingestion.index.facets import Facets
     from ingestion.index.gate import ClearedSearch
     from ingestion.index.port import Point
+
+    # The engine's own, whole: its lists are of nothing less.
+    _Condition: TypeAlias = (
+        qe.FieldCondition
+        | qe.IsEmptyCondition
+        | qe.IsNullCondition
+        | qe.HasIdCondition
+        | qe.HasVectorCondition
+        | qe.NestedCondition
+        | qe.Filter
+    )
 
 # Points per engine call. A call cannot be interrupted; 128 keep a waiting query's delay near ten
 # milliseconds.
@@ -56,6 +68,9 @@ class EdgeEngine:
             for field in schema.KEYWORDS:
                 index = qe.KeywordIndexParams(is_tenant=field == TENANT)
                 shard.update(qe.UpdateOperation.create_field_index(field, index))
+            for field in schema.NUMBERS:
+                ranges = qe.IntegerIndexParams(lookup=False, range=True)
+                shard.update(qe.UpdateOperation.create_field_index(field, ranges))
             shard.flush()
         return cls(shard)
 
@@ -77,18 +92,18 @@ class EdgeEngine:
         with self._writing, _engine_errors("delete"):
             self._shard.update(qe.UpdateOperation.delete_points(list(ids)))
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
-        """Replace sources, one engine call per distinct value; unknown ids are passed over."""
-        groups: dict[tuple[str, ...], list[str]] = {}
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
+        """Replace places, one engine call per distinct value; unknown ids are passed over."""
+        groups: dict[tuple[Facets, ...], list[str]] = {}
         # The engine refuses a call that names an unknown id, and a deletion in another thread
         # must not make one unknown meanwhile.
-        with self._writing, _engine_errors("set_sources"):
+        with self._writing, _engine_errors("set_places"):
             held = self.has(list(changes))
-            for chunk, sources in changes.items():
+            for chunk, places in changes.items():
                 if chunk in held:
-                    groups.setdefault(sources, []).append(chunk)
-            for sources, ids in groups.items():
-                change = qe.UpdateOperation.set_payload(list(ids), {SOURCE: list(sources)})
+                    groups.setdefault(places, []).append(chunk)
+            for places, ids in groups.items():
+                change = qe.UpdateOperation.set_payload(list(ids), schema.placed(places))
                 self._shard.update(change)
 
     def search(self, search: ClearedSearch) -> SearchResult:
@@ -241,14 +256,23 @@ def _lexical(
 
 
 def _filter(condition: AllOf, exclude: frozenset[str]) -> qe.Filter:
+    place: list[_Condition] = [_match(one) for one in condition.place]
+    must: list[_Condition] = [*(_match(one) for one in condition.conditions), *place]
+    if len(place) > 1:  # Of a single condition, what holds of all places holds of one.
+        once = qe.FieldCondition(schema.STANDS, match=qe.MatchAny([schema.ONCE]))
+        together = qe.NestedCondition(schema.PLACES, qe.Filter(must=place))
+        must.append(qe.Filter(should=[once, together]))
     return qe.Filter(
-        must=[_match(one) for one in condition.conditions],
+        must=must,
         must_not=[qe.HasIdCondition(set(exclude))] if exclude else None,
     )
 
 
-def _match(condition: AnyOf) -> qe.FieldCondition:
-    return qe.FieldCondition(condition.field, match=qe.MatchAny(list(condition.values)))
+def _match(condition: Condition) -> qe.FieldCondition:
+    if isinstance(condition, AnyOf):
+        return qe.FieldCondition(condition.field, match=qe.MatchAny(list(condition.values)))
+    bounds = qe.RangeFloat(gte=condition.low, lt=condition.high)
+    return qe.FieldCondition(condition.field, range=bounds)
 
 
 def _hits(points: Sequence[qe.ScoredPoint]) -> list[Hit]:

@@ -5,8 +5,9 @@ engines take nothing else, and the type refuses, wherever it is built (also on t
 socket), a condition that does not start with one tenant and at least one ACL.
 
 Order of the checks in :meth:`GatedIndex.search`: empty scope first (answered without asking the
-engine, so that neither its state nor its speed can show), then no leg asked for, then the caller's
-own filter, then the engine. What never lives here: engine types, ranking.
+engine, so that neither its state nor its speed can show), then no leg asked for, then a filter that
+contradicts the scope, then the rest of the caller's own filter, then the engine. What never lives
+here: engine types, ranking.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from uuid import UUID
 
 import numpy as np
 
-from acl.conditions import ACL, SOURCE, TENANT, AllOf, under
+from acl.conditions import ACL, SOURCE, TENANT, AllOf, contradicts, under
 from ingestion.errors import IndexUnavailableError
+from ingestion.index.facets import ordered
 from ingestion.index.port import Point, SearchResult
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from acl.scope import AccessScope
+    from ingestion.index.facets import Facets
     from ingestion.index.port import SearchRequest, SparseVector
 
 PAGE: Final = 4096
@@ -70,8 +73,8 @@ class ClearedSearch:
             raise ValueError(
                 "corpus: it must name one tenant, at least one ACL, and a source if it names any"
             )
-        if self.condition.conditions[: len(scope)] != scope:
-            raise ValueError("condition: it must begin with the corpus")
+        if self.condition.conditions != scope or self.corpus.place:
+            raise ValueError("condition: it must be the corpus, and what a place must satisfy")
 
 
 def clear(scope: AccessScope, request: SearchRequest, *, dimensions: int) -> ClearedSearch:
@@ -104,8 +107,8 @@ class Engine(Protocol):
     def delete(self, ids: Sequence[str]) -> None:
         """Remove, durably; unknown ids are passed over."""
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
-        """Replace sources, durably; unknown ids are passed over."""
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
+        """Replace places, durably; unknown ids are passed over."""
 
     def search(self, search: ClearedSearch) -> SearchResult:
         """Answer a cleared search."""
@@ -144,16 +147,18 @@ class GatedIndex:
         if ids:
             self._engine.delete([_canonical(chunk) for chunk in ids])
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
-        """Replace the sources of points."""
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
+        """Replace the places of points."""
         if changes:
-            self._engine.set_sources(
-                {_canonical(chunk): tuple(sources) for chunk, sources in changes.items()}
+            self._engine.set_places(
+                {_canonical(chunk): ordered(places) for chunk, places in changes.items()}
             )
 
     def search(self, scope: AccessScope, request: SearchRequest) -> SearchResult:
         """Answer from what ``scope`` sees; an empty scope is answered without the engine."""
         if scope.empty or (request.dense is None and request.sparse is None):
+            return _EMPTY
+        if contradicts(scope, request.own):
             return _EMPTY
         return self._engine.search(clear(scope, request, dimensions=self._dimensions))
 
@@ -190,8 +195,7 @@ class GatedIndex:
             id=_canonical(point.id),
             tenant=point.tenant,
             acl=point.acl,
-            sources=point.sources,
-            media_type=point.media_type,
+            places=ordered(point.places),
             dense=unit(point.dense, dimensions=self._dimensions),
             sparse=point.sparse,
         )

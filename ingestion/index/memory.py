@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acl.conditions import SOURCE
+from acl.conditions import ACL, SOURCE, TENANT
 from ingestion.index import schema
 from ingestion.index.gate import GatedIndex
-from ingestion.index.port import MEDIA_TYPE, Hit, SearchResult
+from ingestion.index.port import Hit, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from acl.conditions import AllOf
+    from ingestion.index.facets import Facets
     from ingestion.index.gate import ClearedSearch
     from ingestion.index.port import Point, SparseVector
 
@@ -82,10 +83,10 @@ class _Memory:
         for chunk in ids:
             self._points.pop(chunk, None)
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
-        for chunk, sources in changes.items():
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
+        for chunk, places in changes.items():
             if chunk in self._points:
-                self._points[chunk] = replace(self._points[chunk], sources=sources)
+                self._points[chunk] = replace(self._points[chunk], places=places)
 
     def search(self, search: ClearedSearch) -> SearchResult:
         visible = self._matching(search.condition, search.exclude)
@@ -117,16 +118,16 @@ class _Memory:
         return [
             point
             for point in self._points.values()
-            if point.id not in exclude and condition.matches(_payload(point))
+            if point.id not in exclude
+            and condition.matches(_payload(point), [place.fields() for place in point.places])
         ]
 
 
 def _payload(point: Point) -> dict[str, str | tuple[str, ...]]:
     return {
-        "tenant": point.tenant,
-        "acl": point.acl,
-        SOURCE: point.sources,
-        MEDIA_TYPE: point.media_type,
+        TENANT: point.tenant,
+        ACL: point.acl,
+        SOURCE: tuple(place.source for place in point.places),
     }
 
 

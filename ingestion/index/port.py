@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from acl.conditions import SOURCE, AnyOf, InvalidConditionError
+from acl.conditions import InvalidConditionError
+from ingestion.index.facets import FILTERABLE_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from acl.conditions import Condition
     from acl.scope import AccessScope
-
-MEDIA_TYPE: Final = "media_type"
-FILTERABLE_FIELDS: Final = frozenset({SOURCE, MEDIA_TYPE})
+    from ingestion.index.facets import Facets
 
 _MAX_TERM: Final = 2**32 - 1
 
@@ -57,8 +57,7 @@ class Point:
         id: the chunk id, a UUID in canonical text (lower case, hyphens).
         tenant: the tenant it belongs to.
         acl: id of the one ACL it stands under.
-        sources: every source in which it occurs.
-        media_type: of the document it was cut from.
+        places: what can be filtered on of every place in which it stands, each once.
         dense: embedding, shape ``(dimensions,)``, float32; any length, it is scaled to one.
         sparse: lexical weights, see :mod:`ingestion.index.lexical`.
     """
@@ -66,8 +65,7 @@ class Point:
     id: str
     tenant: str
     acl: str
-    sources: tuple[str, ...]
-    media_type: str
+    places: tuple[Facets, ...]
     dense: NDArray[np.float32]
     sparse: SparseVector
 
@@ -80,7 +78,7 @@ class SearchRequest:
         dense: query embedding, shape ``(dimensions,)``; None leaves the dense leg out.
         sparse: query terms; None leaves the lexical leg out.
         limit: most hits per leg, at least one.
-        own: the caller's own filter on ``source`` and ``media_type``, AND-ed under the scope.
+        own: the caller's own filter, AND-ed under the scope: what one place must satisfy.
         exclude: chunk ids that must be treated as absent, although the engine may still hold them.
         exact: full precision over everything visible; otherwise the engine may approximate the
             dense leg and says so in the result.
@@ -93,7 +91,7 @@ class SearchRequest:
     dense: NDArray[np.float32] | None
     sparse: SparseVector | None
     limit: int
-    own: tuple[AnyOf, ...] = ()
+    own: tuple[Condition, ...] = ()
     exclude: frozenset[str] = frozenset()
     exact: bool = True
 
@@ -143,8 +141,8 @@ class VectorIndex(Protocol):
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; ids that do not exist are passed over."""
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
-        """Replace the sources of points, vectors untouched; unknown ids are passed over."""
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
+        """Replace the places of points, vectors untouched; unknown ids are passed over."""
 
     def search(self, scope: AccessScope, request: SearchRequest) -> SearchResult:
         """Answer from what ``scope`` sees and from nothing else."""

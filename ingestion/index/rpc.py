@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from acl.conditions import AllOf, AnyOf
+from acl.conditions import AllOf, AnyOf, Between
+from ingestion.index.facets import Facets
 from ingestion.index.gate import ClearedSearch
 from ingestion.index.port import Hit, Point, SearchResult, SparseVector
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from acl.conditions import Condition
+
 MAX_FRAME_BYTES: Final = 64 * 2**20
-_SCOPE_CONDITIONS: Final = 2  # Tenant and ACL stand first in every cleared condition.
 
 
 class Method(StrEnum):
@@ -37,7 +39,7 @@ class Method(StrEnum):
     INFO = "info"
     UPSERT = "upsert"
     DELETE = "delete"
-    SET_SOURCES = "set_sources"
+    SET_PLACES = "set_places"
     SEARCH = "search"
     COUNT = "count"
     PAGE = "page"
@@ -74,8 +76,7 @@ def pack_points(points: Sequence[Point]) -> list[list[Any]]:
             point.id,
             point.tenant,
             point.acl,
-            list(point.sources),
-            point.media_type,
+            _pack_facets(point.places),
             _pack_floats(point.dense),
             _pack_sparse(point.sparse),
         ]
@@ -90,20 +91,29 @@ def unpack_points(packed: list[list[Any]]) -> list[Point]:
             id=chunk,
             tenant=tenant,
             acl=acl,
-            sources=tuple(sources),
-            media_type=media_type,
+            places=_unpack_facets(places),
             dense=_unpack_floats(dense),
             sparse=_unpack_sparse(sparse),
         )
-        for chunk, tenant, acl, sources, media_type, dense, sparse in packed
+        for chunk, tenant, acl, places, dense, sparse in packed
     ]
+
+
+def pack_places(changes: Mapping[str, tuple[Facets, ...]]) -> dict[str, list[list[Any]]]:
+    """Places by chunk id, ready for a frame."""
+    return {chunk: _pack_facets(places) for chunk, places in changes.items()}
+
+
+def unpack_places(packed: dict[str, list[list[Any]]]) -> dict[str, tuple[Facets, ...]]:
+    """Places by chunk id, from a frame."""
+    return {chunk: _unpack_facets(places) for chunk, places in packed.items()}
 
 
 def pack_search(search: ClearedSearch) -> dict[str, Any]:
     """A cleared search, ready for a frame."""
     return {
         "corpus": _pack_conditions(search.corpus.conditions),
-        "own": _pack_conditions(search.condition.conditions[_SCOPE_CONDITIONS:]),
+        "own": [_pack_own(one) for one in search.condition.place],
         "exclude": sorted(search.exclude),
         "dense": None if search.dense is None else _pack_floats(search.dense),
         "sparse": None if search.sparse is None else _pack_sparse(search.sparse),
@@ -121,7 +131,7 @@ def unpack_search(packed: dict[str, Any]) -> ClearedSearch:
     corpus = _unpack_conditions(packed["corpus"])
     return ClearedSearch(
         corpus=AllOf(corpus),
-        condition=AllOf(corpus + _unpack_conditions(packed["own"])),
+        condition=AllOf(corpus, tuple(_unpack_own(*one) for one in packed["own"])),
         exclude=frozenset(packed["exclude"]),
         dense=None if packed["dense"] is None else _unpack_floats(packed["dense"]),
         sparse=None if packed["sparse"] is None else _unpack_sparse(packed["sparse"]),
@@ -154,6 +164,29 @@ def _pack_conditions(conditions: Sequence[AnyOf]) -> list[list[Any]]:
 
 def _unpack_conditions(packed: list[list[Any]]) -> tuple[AnyOf, ...]:
     return tuple(AnyOf(field, tuple(values)) for field, values in packed)
+
+
+def _pack_own(condition: Condition) -> list[Any]:
+    if isinstance(condition, AnyOf):
+        return [condition.field, list(condition.values)]
+    return [condition.field, condition.low, condition.high]
+
+
+def _unpack_own(field: str, *rest: Any) -> Condition:
+    match rest:
+        case (list(values),):
+            return AnyOf(field, tuple(values))
+        case (int() | None as low, int() | None as high):
+            return Between(field, low, high)
+    raise ValueError("own: a condition is a field and its values, or a field and two bounds")
+
+
+def _pack_facets(places: Sequence[Facets]) -> list[list[Any]]:
+    return [[one.source, one.document, one.media_type, one.modified] for one in places]
+
+
+def _unpack_facets(packed: list[list[Any]]) -> tuple[Facets, ...]:
+    return tuple(Facets(*one) for one in packed)
 
 
 def _pack_floats(vector: NDArray[np.float32]) -> str:

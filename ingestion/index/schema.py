@@ -4,6 +4,12 @@ Two named vectors: ``dense`` (dot product over vectors of length one, int8 copy 
 and ``bm25`` (sparse, IDF modifier). The payload is what filtering needs and nothing more: text,
 titles and principals stay in the catalogue. What never lives here: engine types.
 
+What can be filtered on of a chunk's places is stored field by field, each with an index, as the
+values of all of them. For a chunk of one place that is exact. One of several is marked, and has
+them stored apart as well: an engine that finds every field of a filter somewhere in such a chunk
+then asks whether they meet in one place. That costs a look at the stored payload, so only marked
+points pay for it.
+
 Without a graph an exact search costs what is visible and a filter costs nothing in recall. A graph
 would also be shaped by hidden points; where one is wanted (a server with very wide views) it is
 built per tenant (``payload_m``), and only approximate searches use it.
@@ -14,19 +20,30 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from acl.conditions import ACL, SOURCE, TENANT
+from acl.conditions import ACL, TENANT
 from ingestion.errors import IndexUnavailableError
-from ingestion.index.port import MEDIA_TYPE
+from ingestion.index.facets import KEYWORD_FACETS, MODIFIED, ordered
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ingestion.index.facets import Facets
     from ingestion.index.port import Point
 
 DENSE: Final = "dense"
 SPARSE: Final = "bm25"
 
-KEYWORDS: Final = (TENANT, ACL, SOURCE, MEDIA_TYPE)
+STANDS: Final = "stands"
+ONCE: Final = "once"
+OFTEN: Final = "often"
+PLACES: Final = "places"
+
+KEYWORDS: Final = (TENANT, ACL, *KEYWORD_FACETS, STANDS)
 """Payload fields with a keyword index, created before the first point; ``tenant`` is the
 engine's tenant field, so that a tenant's points are stored together."""
+
+NUMBERS: Final = (MODIFIED,)
+"""Payload fields with an index over ranges of integers."""
 
 GRAPH_LINKS: Final = 0
 TENANT_GRAPH_LINKS: Final = 16  # Server only; embedded generations carry no graph at all.
@@ -37,14 +54,21 @@ OVERSAMPLING: Final = 2.0
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
-def payload(point: Point) -> dict[str, str | list[str]]:
+def payload(point: Point) -> dict[str, object]:
     """What an engine stores beside the vectors."""
-    return {
-        TENANT: point.tenant,
-        ACL: point.acl,
-        SOURCE: list(point.sources),
-        MEDIA_TYPE: point.media_type,
+    return {TENANT: point.tenant, ACL: point.acl, **placed(point.places)}
+
+
+def placed(places: Collection[Facets]) -> dict[str, object]:
+    """The part of the payload that says where a chunk stands; always the same keys."""
+    each = [one.fields() for one in ordered(places)]
+    stored: dict[str, object] = {
+        field: sorted({str(one[field]) for one in each}) for field in KEYWORD_FACETS
     }
+    stored[MODIFIED] = sorted({p.modified for p in places if p.modified is not None})
+    stored[STANDS] = OFTEN if len(each) > 1 else ONCE
+    stored[PLACES] = each if len(each) > 1 else []
+    return stored
 
 
 def checked_name(generation: str) -> str:

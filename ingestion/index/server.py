@@ -17,7 +17,7 @@ import numpy as np
 from qdrant_client import models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
-from acl.conditions import SOURCE, TENANT
+from acl.conditions import TENANT, AnyOf
 from ingestion.errors import IndexUnavailableError
 from ingestion.index import schema
 from ingestion.index.gate import GatedIndex
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qdrant_client import QdrantClient
 
-    from acl.conditions import AllOf
+    from acl.conditions import AllOf, Condition
+    from ingestion.index.facets import Facets
     from ingestion.index.gate import ClearedSearch
     from ingestion.index.port import Point
 
@@ -134,6 +135,11 @@ class ServerHost:
                 type=models.KeywordIndexType.KEYWORD, is_tenant=field == TENANT
             )
             self._client.create_payload_index(name, field, field_schema=index)
+        for field in schema.NUMBERS:
+            ranges = models.IntegerIndexParams(
+                type=models.IntegerIndexType.INTEGER, lookup=False, range=True
+            )
+            self._client.create_payload_index(name, field, field_schema=ranges)
 
 
 class _Collection:
@@ -154,16 +160,22 @@ class _Collection:
         with _server_errors("delete", self._generation):
             self._client.delete(self._name, list(ids), wait=True)
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
-        groups: dict[tuple[str, ...], list[str]] = {}
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
+        groups: dict[tuple[Facets, ...], list[str]] = {}
         held = self.has(list(changes))  # A call that names an unknown id may be refused whole.
-        for chunk, sources in changes.items():
+        for chunk, places in changes.items():
             if chunk in held:
-                groups.setdefault(sources, []).append(chunk)
-        for sources, ids in groups.items():
-            with _server_errors("set_sources", self._generation):
-                self._client.set_payload(
-                    self._name, payload={SOURCE: list(sources)}, points=[*ids], wait=True
+                groups.setdefault(places, []).append(chunk)
+        operations = [
+            models.SetPayloadOperation(
+                set_payload=models.SetPayload(payload=schema.placed(places), points=[*ids])
+            )
+            for places, ids in groups.items()
+        ]
+        for start in range(0, len(operations), _BATCH):
+            with _server_errors("set_places", self._generation):
+                self._client.batch_update_points(
+                    self._name, operations[start : start + _BATCH], wait=True
                 )
 
     def search(self, search: ClearedSearch) -> SearchResult:
@@ -296,10 +308,24 @@ def _lexical(
 
 
 def _filter(condition: AllOf, exclude: frozenset[str]) -> models.Filter:
+    place: list[models.Condition] = [_match(one) for one in condition.place]
+    must: list[models.Condition] = [*(_match(one) for one in condition.conditions), *place]
+    if len(place) > 1:  # Of a single condition, what holds of all places holds of one.
+        once = models.FieldCondition(key=schema.STANDS, match=models.MatchAny(any=[schema.ONCE]))
+        together = models.NestedCondition(
+            nested=models.Nested(key=schema.PLACES, filter=models.Filter(must=place))
+        )
+        must.append(models.Filter(should=[once, together]))
     return models.Filter(
-        must=[
-            models.FieldCondition(key=one.field, match=models.MatchAny(any=list(one.values)))
-            for one in condition.conditions
-        ],
+        must=must,
         must_not=[models.HasIdCondition(has_id=sorted(exclude))] if exclude else None,
     )
+
+
+def _match(condition: Condition) -> models.FieldCondition:
+    if isinstance(condition, AnyOf):
+        return models.FieldCondition(
+            key=condition.field, match=models.MatchAny(any=list(condition.values))
+        )
+    bounds = models.Range(gte=condition.low, lt=condition.high)
+    return models.FieldCondition(key=condition.field, range=bounds)

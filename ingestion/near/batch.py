@@ -1,17 +1,17 @@
 """The texts that are compared in one go, as far as they are held meanwhile.
 
-Of each text its hash, its signature and its letters: about a kilobyte, whatever its length. The
-text itself is read again when a pair of it is confirmed, which few need.
+Of each text its hash and one letter for each word in memory, and its signature on a shelf. The text
+itself is read again when a pair of it is confirmed, which few need.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ingestion.near.signature import bands, signatures
+from ingestion.near.signature import BANDS, NOTHING, bands, signatures
 from ingestion.near.words import words
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ingestion.near.shelf import Shelf
     from ingestion.near.signature import Bands
 
 
@@ -36,19 +37,22 @@ def marks(texts: Sequence[str]) -> Marks:
     return Marks(signatures(found), found.letters())
 
 
-@dataclass(frozen=True, slots=True)
 class Batch:
     """Texts by their place, in the order of their hashes.
 
     Attributes:
+        shelf: where what is large about them is kept.
         shas: their hashes.
-        signatures: as stored.
         letters: for the sieve.
     """
 
-    shas: list[str] = field(default_factory=list)
-    signatures: list[bytes] = field(default_factory=list)
-    letters: list[bytes] = field(default_factory=list)
+    def __init__(self, shelf: Shelf) -> None:
+        """No text yet."""
+        self.shelf = shelf
+        self.shas: list[str] = []
+        self.letters: list[bytes] = []
+        self._worded: list[bool] = []
+        self._parts: list[Bands] = []
 
     def __len__(self) -> int:
         """How many texts."""
@@ -57,13 +61,32 @@ class Batch:
     def add(self, shas: Sequence[str], made: Marks) -> None:
         """Take in more texts, of later hashes than all before, and what was made of them."""
         self.shas.extend(shas)
-        self.signatures.extend(made.signatures)
         self.letters.extend(made.letters)
+        self._worded.extend(map(bool, made.signatures))
+        rows = bands([signature for signature in made.signatures if signature])
+        part = self.shelf.empty(rows.shape, rows.dtype)
+        part[:] = rows
+        self._parts.append(part)
 
     def worded(self) -> NDArray[np.int64]:
         """Places of the texts that have words: what has none nearly agrees with nothing."""
-        return np.flatnonzero([bool(signature) for signature in self.signatures])
+        return np.flatnonzero(self._worded)
 
     def bands(self) -> Bands:
         """One row for each text that has words."""
-        return bands([signature for signature in self.signatures if signature])
+        if len(self._parts) != 1:
+            whole = self.shelf.empty((sum(map(len, self._parts)), BANDS), np.dtype("<u8"))
+            if self._parts:
+                np.concatenate(self._parts, out=whole)
+            self._parts = [whole]
+        return self._parts[0]
+
+    def signatures(self, first: int, last: int) -> list[bytes]:
+        """As stored, of the texts from one place up to another."""
+        rows = self.bands()
+        row = sum(self._worded[:first])
+        found = []
+        for worded in self._worded[first:last]:
+            found.append(rows[row].tobytes() if worded else NOTHING)
+            row += worded
+        return found

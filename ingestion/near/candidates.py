@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ingestion.near.shelf import Shelf
     from ingestion.near.signature import Bands
 
 Rows = NDArray[np.int64]
@@ -46,27 +47,30 @@ _Places = NDArray[np.int32]
 class Candidates:
     """Candidate partners of some texts, band by band, each band within bounded memory.
 
-    What is held takes less than a kilobyte for each text. Pairs are made for some thousand texts
-    at a time and given away at once.
+    What is held takes less than a kilobyte for each text, on the shelf. Pairs are made for some
+    thousand texts at a time and given away at once.
 
     Attributes:
         crowded: for each text, whether a band held more partners than it was compared with.
     """
 
-    def __init__(self, new: Bands, *, most: int) -> None:
+    def __init__(self, new: Bands, *, most: int, shelf: Shelf) -> None:
         """Begin.
 
         Args:
             new: one row for each text that looks for partners.
             most: how many partners it may find in one band, over all calls.
+            shelf: where the bands in order are kept.
         """
         self._new = new
         self._most = most
-        self._keys = np.empty(new.shape[::-1], dtype=np.uint64)
-        self._order: _Places = np.empty(self._keys.shape, dtype=np.int32)
+        self._shelf = shelf
+        self._keys: NDArray[np.uint64] = shelf.empty(new.shape[::-1], np.uint64)
+        self._order: _Places = shelf.empty(self._keys.shape, np.int32)
         for band, keys in enumerate(new.T):
             self._keys[band], self._order[band] = _sorted(keys)
-        self._taken = np.zeros(self._keys.shape, dtype=np.int32)
+        self._taken: _Places = shelf.empty(self._keys.shape, np.int32)
+        self._taken[:] = 0
         self.crowded = np.zeros(len(new), dtype=np.bool_)
 
     def against(self, others: Bands) -> Rows:
@@ -95,8 +99,8 @@ class Candidates:
         Yields:
             Up to which row a part goes, and the pairs of its rows. There is always one part.
         """
-        first = np.empty_like(self._order)
-        take = np.empty_like(self._order)
+        first: _Places = self._shelf.empty(self._order.shape, np.int32)
+        take: _Places = self._shelf.empty(self._order.shape, np.int32)
         every = np.arange(len(self._new), dtype=np.int32)
         for band, order in enumerate(self._order):
             begin = np.maximum.accumulate(np.where(_opens(self._keys[band]), every, 0))

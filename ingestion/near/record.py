@@ -21,6 +21,7 @@ from ingestion.near.batch import Batch
 from ingestion.near.companion import Companion
 from ingestion.near.corpus import Corpus
 from ingestion.near.search import Search
+from ingestion.near.shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,7 +162,7 @@ def _unsettled(corpus: Corpus, companion: Companion) -> Iterator[Batch]:
 
 def _batch(corpus: Corpus, companion: Companion, after: str) -> Batch:
     """The next texts to settle: while a page is signed beside, others are read and signed here."""
-    batch = Batch()
+    batch = Batch(Shelf(corpus.lock_path.parent))
     waiting: deque[tuple[list[str], Future[Marks]]] = deque()
     count = 0
     while count < BATCH:

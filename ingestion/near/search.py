@@ -6,7 +6,7 @@ Places are numbers: those of the batch first, in order, then those of other text
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from ingestion.near.batch import Batch
     from ingestion.near.candidates import Rows
     from ingestion.near.corpus import Corpus
+
+TEXTS: Final = 1 << 13
+"""Texts that are written together at most, each with its signature in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Search:
         self._batch = batch
         self._shas = batch.shas.copy()
         self._worded = batch.worded()
-        self._candidates = Candidates(batch.bands(), most=most)
+        self._candidates = Candidates(batch.bands(), most=most, shelf=batch.shelf)
         found = [np.empty((0, 2), dtype=np.int64)]
         settled = 0
         with corpus.signatures() as blocks:
@@ -84,7 +87,7 @@ class Search:
         return pairs
 
     def portions(self, most: int) -> Iterator[Portion]:
-        """The batch in portions of about so many candidates, all texts in order."""
+        """The batch in portions of about so many candidates or of ``TEXTS``, all in order."""
         waiting: list[Rows] = []
         done = begin = 0
         for end, rows in self._candidates.among():
@@ -94,7 +97,8 @@ class Search:
             first, beyond = np.searchsorted(self._older[:, 0], (begin, last))
             waiting += [pairs[may], self._older[first:beyond]]
             begin = last
-            if last < len(self._batch) and sum(map(len, waiting)) < most:
+            small = sum(map(len, waiting)) < most and last - done < TEXTS
+            if small and last < len(self._batch):
                 continue
             yield self._portion(slice(done, last), np.concatenate(waiting))
             waiting, done = [], last
@@ -107,7 +111,7 @@ class Search:
         signed = map(
             Signed,
             self._batch.shas[places],
-            self._batch.signatures[places],
+            self._batch.signatures(places.start, places.stop),
             crowded[places].tolist(),
         )
         alone: list[Signed] = []

@@ -26,6 +26,7 @@ from acl.caller import Caller
 from acl.principal import Principal, PrincipalKind
 from acl.scope import MINT, AccessScope
 from ingestion.index.client import EdgeHost
+from ingestion.index.facets import Facets
 from ingestion.index.lexical import encode_document, encode_query
 from ingestion.index.port import Point, SearchRequest
 from tests.benchmarks.figures import DuringFigures, PhaseFigures
@@ -158,8 +159,7 @@ def made(points: int, *, seed: int, acl: str | None = None) -> Iterator[list[Poi
                 id=str(uuid.uuid5(uuid.NAMESPACE_OID, f"{seed} {first + row}")),
                 tenant=TENANT,
                 acl=acl or f"a{(first + row) % _ACLS}",
-                sources=("policies",),
-                media_type="text/plain",
+                places=(Facets("policies", f"d{first + row}", "text/plain"),),
                 dense=vectors[row],
                 sparse=encode_document(" ".join(texts[row])),
             )

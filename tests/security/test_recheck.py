@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from acl.errors import NotFoundError
 from acl.resolver import Resolved, Resolver
 from ingestion.catalog import beside, fetch, visible_documents
+from ingestion.index.facets import Facets
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Hit, Point, SearchResult
 from ingestion.models import ChunkRow, ChunkState, DocumentRow
@@ -235,8 +236,7 @@ def test_a_chunk_half_written_changes_no_byte_of_an_answer(filled: Installation)
         id=ident,
         tenant=TENANT,
         acl=values["acl_id"],
-        sources=("wiki",),
-        media_type="text/plain",
+        places=(Facets("wiki", "a document", "text/plain"),),
         dense=context.embedder.embed_query(text),
         sparse=encode_document(text),
     )

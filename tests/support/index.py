@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from acl.scope import AccessScope
+    from ingestion.index.facets import Facets
     from ingestion.index.port import IndexHost, Point, SearchRequest, SearchResult, VectorIndex
 
     OnSearch = Callable[[AccessScope, SearchRequest, SearchResult], SearchResult]
@@ -83,8 +84,8 @@ class _WatchedIndex:
     def delete(self, ids: Sequence[str]) -> None:
         self._inner.delete(ids)
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
-        self._inner.set_sources(changes)
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
+        self._inner.set_places(changes)
 
     def count(self) -> int:
         return self._inner.count()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from acl.scope import AccessScope
+    from ingestion.index.facets import Facets
     from ingestion.index.port import Point, SearchRequest, SearchResult, VectorIndex
 
     OnWrite = Callable[[str], None]
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 MOMENTS = (
     "before upsert",
     "after upsert",
-    "before set_sources",
-    "after set_sources",
+    "before set_places",
+    "after set_places",
     "before delete",
     "after delete",
 )
@@ -103,9 +104,9 @@ class _InterruptedIndex:
         if ids:
             self._host.around("delete", lambda: self._inner.delete(ids))
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
         if changes:
-            self._host.around("set_sources", lambda: self._inner.set_sources(changes))
+            self._host.around("set_places", lambda: self._inner.set_places(changes))
 
     def search(self, scope: AccessScope, request: SearchRequest) -> SearchResult:
         return self._inner.search(scope, request)

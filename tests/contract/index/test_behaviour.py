@@ -19,6 +19,7 @@ from tests.contract.index.worlds import (
     point,
     request,
     scope,
+    standing,
 )
 
 if TYPE_CHECKING:
@@ -122,10 +123,10 @@ def test_upserting_the_same_point_twice_changes_no_answer(index: VectorIndex) ->
     assert index.search(scope("a0"), request()) == before
 
 
-def test_set_sources_changes_the_filter_and_no_score(index: VectorIndex) -> None:
+def test_set_places_changes_the_filter_and_no_score(index: VectorIndex) -> None:
     index.upsert([point(number) for number in range(10)])
     before = index.search(scope("a0"), request())
-    index.set_sources({chunk_id(1): ("wiki", "mail"), chunk_id(99): ("wiki",)})
+    index.set_places({chunk_id(1): standing("wiki", "mail"), chunk_id(99): standing("wiki")})
     assert index.search(scope("a0"), request()) == before
     assert index.count() == 10
     for source, expected in (("wiki", 1), ("mail", 1), ("policies", 9)):

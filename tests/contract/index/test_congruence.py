@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from acl.conditions import AnyOf
+from acl.conditions import AnyOf, Between
+from ingestion.index.facets import Facets, ordered, ticks
 from ingestion.index.lexical import encode_query
 from ingestion.index.memory import MemoryIndex
 from ingestion.index.port import Point, SearchRequest
@@ -22,36 +24,52 @@ from tests.contract.index.worlds import (
 )
 
 if TYPE_CHECKING:
+    from acl.conditions import Condition
     from ingestion.index.port import VectorIndex
     from tests.contract.index.conftest import Engine
 
+FAR = datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 _ACLS = ("a0", "a1", "a2", "a3")
 _SOURCES = ("policies", "wiki", "mail")
 _TYPES = ("text/plain", "text/html")
+_DOCUMENTS = ("d0", "d1", "d2")
+_TIMES = (None, -1, 0, ticks(datetime(2026, 1, 1, tzinfo=UTC)), ticks(FAR), ticks(FAR) + 1)
 
+_place = st.builds(
+    Facets,
+    st.sampled_from(_SOURCES),
+    st.sampled_from(_DOCUMENTS),
+    st.sampled_from(_TYPES),
+    st.sampled_from(_TIMES),
+)
+# Mostly of one place, as in life; but equal text of several documents is what is hard.
+_places = st.lists(_place, min_size=1, max_size=3).map(ordered)
 _facets = st.fixed_dictionaries(
     {
         "acl": st.sampled_from(_ACLS),
         "vector": st.integers(0, 12),
         "text": st.integers(0, 12),
-        "sources": st.sets(st.sampled_from(_SOURCES), min_size=1).map(
-            lambda chosen: tuple(sorted(chosen))
-        ),
-        "media_type": st.sampled_from(_TYPES),
+        "places": _places,
     }
 )
-_own = st.lists(
-    st.sampled_from(
-        [
-            AnyOf("source", ("mail",)),
-            AnyOf("source", ("policies", "wiki")),
-            AnyOf("media_type", ("text/html",)),
-            AnyOf("media_type", ("application/pdf",)),
-        ]
-    ),
-    max_size=2,
-    unique=True,
-).map(tuple)
+
+
+def _any_of(field: str, *values: str) -> st.SearchStrategy[AnyOf]:
+    drawn = st.sets(st.sampled_from((*values, "unheard")), min_size=1)
+    return drawn.map(lambda chosen: AnyOf(field, tuple(sorted(chosen))))
+
+
+_bound = st.sampled_from(_TIMES)
+_own = st.tuples(
+    st.none() | _any_of("source", *_SOURCES),
+    st.none() | _any_of("document", *_DOCUMENTS),
+    st.none() | _any_of("media_type", *_TYPES),
+    st.none() | st.builds(Between, st.just("modified"), _bound, _bound),
+).map(lambda drawn: tuple(one for one in drawn if one is not None))
+_views = st.tuples(
+    st.sets(st.sampled_from(_ACLS), min_size=1),
+    st.none() | st.frozensets(st.sampled_from(_SOURCES), min_size=1),
+)
 _words = st.lists(
     st.sampled_from(["loan", "credit", "policy", "2024", "fraud", "alert", "unheard"]),
     min_size=1,
@@ -64,27 +82,27 @@ _words = st.lists(
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     facets=st.lists(_facets, max_size=25),
-    acls=st.sets(st.sampled_from(_ACLS), min_size=1),
+    view=_views,
     own=_own,
     words=_words,
     vector=st.integers(0, 15),
     limit=st.integers(1, 12),
     doomed=st.sets(st.integers(0, 24)),
     excluded=st.sets(st.integers(0, 24)),
-    resourced=st.dictionaries(st.integers(0, 24), st.sampled_from(_SOURCES), max_size=5),
+    moved=st.dictionaries(st.integers(0, 24), _places, max_size=5),
 )
 def test_random_worlds_are_answered_as_by_the_oracle(
     index: VectorIndex,
     *,
     facets: list[dict[str, object]],
-    acls: set[str],
-    own: tuple[AnyOf, ...],
+    view: tuple[set[str], frozenset[str] | None],
+    own: tuple[Condition, ...],
     words: str,
     vector: int,
     limit: int,
     doomed: set[int],
     excluded: set[int],
-    resourced: dict[int, str],
+    moved: dict[int, tuple[Facets, ...]],
 ) -> None:
     tenant = uuid.uuid4().hex
     points = [
@@ -96,7 +114,7 @@ def test_random_worlds_are_answered_as_by_the_oracle(
     for held in (oracle, index):
         held.upsert(points)
         held.delete([names[n] for n in sorted(doomed) if n < len(names)])
-        held.set_sources({names[n]: (s,) for n, s in resourced.items() if n < len(names)})
+        held.set_places({names[n]: places for n, places in moved.items() if n < len(names)})
     asked = SearchRequest(
         dense=direction(vector),
         sparse=encode_query(words),
@@ -104,8 +122,56 @@ def test_random_worlds_are_answered_as_by_the_oracle(
         own=own,
         exclude=frozenset(names[n] for n in excluded if n < len(names)),
     )
-    seen = scope(*acls, tenant=tenant)
+    acls, sources = view
+    seen = scope(*acls, tenant=tenant, sources=sources)
     assert_congruent(index.search(seen, asked), oracle.search(seen, asked))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    facets=st.lists(_facets, max_size=12),
+    own=_own,
+    view=_views,
+)
+def test_a_filter_finds_what_has_one_visible_place_that_satisfies_all_of_it_and_nothing_else(
+    index: VectorIndex,
+    *,
+    facets: list[dict[str, object]],
+    own: tuple[Condition, ...],
+    view: tuple[set[str], frozenset[str] | None],
+) -> None:
+    tenant, (acls, sources) = uuid.uuid4().hex, view
+    points = [
+        _numbered(point(number, tenant=tenant, **facet))  # type: ignore[arg-type]  # drawn
+        for number, facet in enumerate(facets)
+    ]
+    index.upsert(points)
+    asked = SearchRequest(dense=direction(0), sparse=None, limit=20, own=own)
+    got = index.search(scope(*acls, tenant=tenant, sources=sources), asked)
+    expected = {
+        one.id
+        for one in points
+        if one.acl in acls
+        for place in one.places
+        if (sources is None or place.source in sources) and _satisfies(place, own)
+    }
+    event(f"found: {min(len(expected), 3)}{'+' * (len(expected) >= 3)}")
+    assert {hit.id for hit in got.dense} == expected
+
+
+def _satisfies(place: Facets, own: tuple[Condition, ...]) -> bool:
+    """The meaning of a filter, told once more and otherwise."""
+    for one in own:
+        held = getattr(place, one.field)
+        if isinstance(one, AnyOf):
+            if held not in one.values:
+                return False
+            continue
+        low = float("-inf") if one.low is None else one.low
+        high = float("inf") if one.high is None else one.high
+        if held is None or not low <= held < high:
+            return False
+    return True
 
 
 def test_a_larger_world_is_answered_as_by_the_oracle(engine: Engine, index: VectorIndex) -> None:
@@ -124,8 +190,7 @@ def _numbered(one: Point) -> Point:
         id=str(uuid.uuid4()),
         tenant=one.tenant,
         acl=one.acl,
-        sources=one.sources,
-        media_type=one.media_type,
+        places=one.places,
         dense=one.dense,
         sparse=one.sparse,
     )

@@ -23,7 +23,15 @@ from ingestion.index.channel import Channel
 from ingestion.index.client import EdgeHost
 from ingestion.index.launch import launch
 from ingestion.index.rendezvous import Rendezvous, locked
-from tests.contract.index.worlds import DIMENSIONS, chunk_id, ids, point, request, scope
+from tests.contract.index.worlds import (
+    DIMENSIONS,
+    chunk_id,
+    ids,
+    point,
+    request,
+    scope,
+    standing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +117,7 @@ def test_an_acknowledged_write_survives_kill_9(host: EdgeHost) -> None:
         gone = [chunk_id(number) for number in numbers[:7]]
         index.delete(gone)
         acknowledged.difference_update(gone)
-        index.set_sources({chunk_id(numbers[-1]): ("wiki",)})
+        index.set_places({chunk_id(numbers[-1]): standing("wiki")})
         os.kill(pid, signal.SIGKILL)
         _wait_until_dead(pid)
         assert set(index.ids()) == acknowledged

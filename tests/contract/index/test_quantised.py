@@ -11,7 +11,7 @@ import pytest
 from ingestion.index.memory import MemoryIndex
 from ingestion.index.port import SearchRequest
 from ingestion.index.shards import InProcessEdgeHost
-from tests.contract.index.worlds import assert_congruent, ids, point, scope
+from tests.contract.index.worlds import assert_congruent, ids, point, scope, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,5 +85,5 @@ def test_an_approximate_search_says_so_and_is_rescored(quantised: GatedIndex) ->
 def test_points_moved_out_of_a_quantised_segment_keep_their_scores(quantised: GatedIndex) -> None:
     asked = _asked(99, exact=True)
     before = quantised.search(scope("a4"), asked)
-    quantised.set_sources(dict.fromkeys(ids(before.dense), ("wiki",)))
+    quantised.set_places(dict.fromkeys(ids(before.dense), standing("wiki")))
     assert quantised.search(scope("a4"), asked) == before

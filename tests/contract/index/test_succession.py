@@ -26,6 +26,7 @@ from tests.contract.index.worlds import (
     assert_congruent,
     requests,
     scope,
+    standing,
 )
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def test_searches_and_writes_go_on_while_a_generation_is_optimised(
         written = 0
         while not done.is_set() or written < 20:
             index.upsert([late(written)])
-            index.set_sources({late(written).id: ("wiki",)})
+            index.set_places({late(written).id: standing("wiki")})
             other.upsert([late(written)])
             if written % 3 == 2:
                 index.delete([late(written - 1).id])

@@ -12,6 +12,7 @@ import numpy as np
 from acl.caller import Caller
 from acl.principal import Principal, PrincipalKind
 from acl.scope import MINT, AccessScope
+from ingestion.index.facets import Facets
 from ingestion.index.lexical import encode_document, encode_query
 from ingestion.index.port import Point, SearchRequest
 
@@ -57,26 +58,34 @@ def point(
     text: str | int | None = None,
     sources: tuple[str, ...] = ("policies",),
     media_type: str = "text/plain",
+    places: tuple[Facets, ...] | None = None,
 ) -> Point:
-    """Point ``number``; ``vector`` and ``text`` are seeds, by default the number itself."""
+    """Point ``number``; ``vector`` and ``text`` are seeds, by default the number itself.
+
+    It stands where ``places`` say, or else in one document of each of ``sources``.
+    """
     words = text if isinstance(text, str) else text_of(number if text is None else text)
     return Point(
         id=chunk_id(number),
         tenant=tenant,
         acl=acl,
-        sources=sources,
-        media_type=media_type,
+        places=standing(*sources, media_type=media_type) if places is None else places,
         dense=direction(number if vector is None else vector),
         sparse=encode_document(words),
     )
 
 
-def scope(*acls: str, tenant: str = TENANT) -> AccessScope:
-    """A scope over the given ACLs."""
+def standing(*sources: str, media_type: str = "text/plain") -> tuple[Facets, ...]:
+    """A place in one document of each of the sources."""
+    return tuple(Facets(source, f"a document of {source}", media_type) for source in sources)
+
+
+def scope(*acls: str, tenant: str = TENANT, sources: frozenset[str] | None = None) -> AccessScope:
+    """A scope over the given ACLs, and the sources the token is narrowed to."""
     return AccessScope(
         caller=Caller(tenant=tenant, subject=Principal(PrincipalKind.USER, "ann")),
         acl_ids=frozenset(acls),
-        sources=None,
+        sources=sources,
         closed=frozenset(),
         as_of=datetime(2026, 1, 1, tzinfo=UTC),
         valid_until=None,

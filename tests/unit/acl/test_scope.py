@@ -11,8 +11,11 @@ from acl.conditions import (
     RESERVED_FIELDS,
     AllOf,
     AnyOf,
+    Between,
     InvalidConditionError,
     caller_filter,
+    contradicts,
+    stands,
     under,
 )
 from acl.errors import InvalidPrincipalError, MissingScopeError
@@ -65,10 +68,43 @@ def test_a_scope_narrowed_to_sources_permits_nothing_of_another() -> None:
 
 def test_what_a_token_is_narrowed_to_is_part_of_the_scope_and_not_of_the_caller_s_filter() -> None:
     narrowed = replace(SCOPE, sources=frozenset({"wiki"}))
-    condition = under(narrowed, caller_filter({"source": ("mail",)}))
-    assert condition.conditions[:3] == under(narrowed).conditions
+    own = caller_filter({"source": ("mail", "wiki")})
+    condition = under(narrowed, own)
+    assert condition.conditions == under(narrowed).conditions
     assert AnyOf("source", ("wiki",)) in condition.conditions
-    assert AnyOf("source", ("mail",)) in condition.conditions
+    assert condition.place == (AnyOf("source", ("wiki",)),)
+
+
+def test_what_satisfies_a_filter_must_stand_in_a_source_of_the_token() -> None:
+    narrowed = replace(SCOPE, sources=frozenset({"wiki"}))
+    condition = under(narrowed, caller_filter({"media_type": ("text/html",)}))
+    assert condition.place == (AnyOf("source", ("wiki",)), AnyOf("media_type", ("text/html",)))
+    seen = {"tenant": "bank", "acl": "a", "source": ("mail", "wiki")}
+    page = {"source": "wiki", "media_type": "text/html"}
+    assert condition.matches(seen, [page])
+    assert not condition.matches(seen, [page | {"source": "mail"}, page | {"media_type": "x"}])
+
+
+def test_a_filter_for_other_sources_than_the_token_s_is_answered_without_the_index() -> None:
+    narrowed = replace(SCOPE, sources=frozenset({"wiki"}))
+    own = caller_filter({"source": ("mail",)})
+    assert contradicts(narrowed, own)
+    assert not contradicts(SCOPE, own)
+    with pytest.raises(InvalidConditionError, match="without asking the index"):
+        under(narrowed, own)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "held"),
+    [(None, None, {-5, 0, 5}), (0, None, {0, 5}), (None, 0, {-5}), (0, 5, {0}), (5, 0, set())],
+)
+def test_a_range_holds_its_lower_end_and_not_its_upper(
+    low: int | None, high: int | None, held: set[int]
+) -> None:
+    bounds = (Between("modified", low, high),)
+    assert {at for at in (-5, 0, 5) if stands(bounds, {"modified": at})} == held
+    assert not stands(bounds, {"modified": None})
+    assert not stands(bounds, {})
 
 
 def test_a_scope_expires_at_the_very_instant() -> None:
@@ -80,7 +116,7 @@ def test_a_scope_expires_at_the_very_instant() -> None:
 def test_the_scope_is_the_first_part_of_every_condition() -> None:
     own = caller_filter({"source": ("wiki", "mail", "wiki")})
     assert under(SCOPE, own) == AllOf(
-        (AnyOf("tenant", ("bank",)), AnyOf("acl", ("a", "b")), AnyOf("source", ("mail", "wiki")))
+        (AnyOf("tenant", ("bank",)), AnyOf("acl", ("a", "b"))), (AnyOf("source", ("mail", "wiki")),)
     )
 
 
@@ -104,21 +140,21 @@ def test_a_filter_without_values_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "expected"),
+    ("payload", "places", "expected"),
     [
-        ({"tenant": "bank", "acl": "a", "source": ("wiki", "mail")}, True),
-        ({"tenant": "bank", "acl": "c", "source": ("wiki",)}, False),
-        ({"tenant": "rival", "acl": "a", "source": ("wiki",)}, False),
-        ({"tenant": "bank", "acl": "a", "source": ("mail",)}, False),
-        ({"tenant": "bank", "acl": "a"}, False),
-        ({}, False),
+        ({"tenant": "bank", "acl": "a"}, [{"source": "mail"}, {"source": "wiki"}], True),
+        ({"tenant": "bank", "acl": "c"}, [{"source": "wiki"}], False),
+        ({"tenant": "rival", "acl": "a"}, [{"source": "wiki"}], False),
+        ({"tenant": "bank", "acl": "a"}, [{"source": "mail"}], False),
+        ({"tenant": "bank", "acl": "a"}, [], False),
+        ({}, [{"source": "wiki"}], False),
     ],
 )
 def test_every_condition_must_hold(
-    payload: dict[str, str | tuple[str, ...]], *, expected: bool
+    payload: dict[str, str | tuple[str, ...]], places: list[dict[str, str]], *, expected: bool
 ) -> None:
     condition = under(SCOPE, caller_filter({"source": ("wiki",)}))
-    assert condition.matches(payload) is expected
+    assert condition.matches(payload, places) is expected
 
 
 @pytest.mark.parametrize("nobody", [EVERYONE, Principal.parse("group:staff")])

@@ -134,7 +134,7 @@ def test_a_run_that_dies_leaves_both_generations_whole_for_the_next(
         host.on_write = quiet
         change_everything(told)
     for generation in ("g1", made):
-        assert_consistent(told, host.memory, generation=generation, wider_sources=True)
+        assert_consistent(told, host.memory, generation=generation, wider_places=True)
 
 
 def test_a_dead_build_of_another_making_is_cleared_away(

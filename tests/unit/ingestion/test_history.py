@@ -143,7 +143,7 @@ class History:
                 self.installation,
                 self.host.memory,
                 generation=row.id,
-                wider_sources=self.died,
+                wider_places=self.died,
             )
 
 

@@ -312,7 +312,7 @@ def test_a_death_at_any_write_shows_the_old_or_the_new_and_pushing_again_ends_it
     except Died:
         assert seen(world) in (before, [NEW_RULE])
     else:
-        assert moment.endswith("set_sources"), "no other step is left out"
+        assert moment.endswith("set_places"), "no other step is left out"
     host.on_write = lambda _moment: None
     pushed(world, source, *deliveries)
     assert seen(world) == [NEW_RULE]

@@ -206,7 +206,7 @@ class Sequences(RuleBasedStateMachine):
                 self.lived,
                 self.hosts["lived"].memory,
                 generation=row.id,
-                wider_sources=self.died,
+                wider_places=self.died,
             )
 
     def held(self, source: str) -> dict[str, tuple[str, str]]:

@@ -120,7 +120,7 @@ def test_a_death_at_any_write_shows_the_old_state_or_the_new_and_the_next_run_en
     for source, shelf in (("wiki", AFTER), ("mirror", {"new.md": AFTER["new.md"]})):
         report = world.ingest(ListedSource(source, SPECS, shelf))
         assert report.failures == []
-    assert_consistent(world, host.memory, wider_sources=died)
+    assert_consistent(world, host.memory, wider_places=died)
     staff = sorted(document.text for document in AFTER.values() if document.acl == "staff")
     assert seen(world) == (staff, [AFTER["moved.md"].text])
 
@@ -241,7 +241,8 @@ def test_removing_one_copy_leaves_the_others(world: Installation, host: Interrup
     (wiki,) = points(host.memory, active(world)).keys() & {
         piece.chunk_id for piece in world.ask(ANN).evidence
     }
-    assert points(host.memory, active(world))[wiki].sources == ("other", "wiki")
+    standing = points(host.memory, active(world))[wiki].places
+    assert [place.source for place in standing] == ["other", "wiki", "wiki"]
     world.clock.advance(HOUR)
     world.ingest(listed({"b.md": copy, "c.md": secret}))
     assert world.texts(ANN) == [RULE]
@@ -249,7 +250,8 @@ def test_removing_one_copy_leaves_the_others(world: Installation, host: Interrup
     world.ingest(listed({"c.md": secret}))
     assert world.texts(ANN) == [RULE]
     assert world.texts(ANN, sources=["wiki"]) == []
-    assert points(host.memory, active(world))[wiki].sources == ("other",)
+    (left,) = points(host.memory, active(world))[wiki].places
+    assert left.source == "other"
     world.ingest(listed({}, "other"))
     assert (world.texts(ANN), world.texts(BOB)) == ([], [RULE])
     assert_consistent(world, host.memory)

@@ -15,6 +15,7 @@ from acl.principal import Principal, PrincipalKind
 from acl.scope import MINT, AccessScope
 from ingestion.errors import IndexUnavailableError
 from ingestion.index import gate
+from ingestion.index.facets import Facets
 from ingestion.index.gate import ClearedSearch, GatedIndex, clear, unit
 from ingestion.index.memory import MemoryIndex
 from ingestion.index.port import (
@@ -75,7 +76,7 @@ def test_every_search_takes_a_scope_first_and_without_default(
 def test_a_cleared_search_carries_the_scope_and_the_own_filter() -> None:
     search = clear(_scope("a1", "a0"), _REQUEST, dimensions=4)
     assert search.corpus == AllOf((_TENANT, _ACL))
-    assert search.condition == AllOf((_TENANT, _ACL, AnyOf("source", ("wiki",))))
+    assert search.condition == AllOf((_TENANT, _ACL), (AnyOf("source", ("wiki",)),))
 
 
 def test_an_empty_scope_cannot_be_cleared() -> None:
@@ -108,13 +109,15 @@ def test_a_corpus_other_than_one_tenant_and_some_acls_is_refused(corpus: tuple[A
     [(), (_TENANT,), (AnyOf("source", ("wiki",)), _TENANT, _ACL), (_TENANT, AnyOf("acl", ("z",)))],
 )
 def test_a_condition_that_is_not_under_its_corpus_is_refused(condition: tuple[AnyOf, ...]) -> None:
-    with pytest.raises(ValueError, match="condition: it must begin with the corpus"):
+    with pytest.raises(ValueError, match="condition: it must be the corpus"):
         _cleared((_TENANT, _ACL), condition)
 
 
 @pytest.mark.parametrize("field", ["tenant", "acl", "title", "Source", ""])
 def test_a_filter_on_a_field_that_is_not_filterable_is_refused(field: str) -> None:
-    with pytest.raises(InvalidConditionError, match=f"filters.{field}: .*media_type, source"):
+    with pytest.raises(
+        InvalidConditionError, match=f"filters.{field}: .*document, media_type, modified, source"
+    ):
         SearchRequest(None, None, limit=1, own=(AnyOf(field, ("x",)),))
 
 
@@ -153,7 +156,7 @@ def test_a_point_without_tenant_or_acl_is_never_stored(tenant: str, acl: str) ->
     index = MemoryIndex(2)
     empty = SparseVector((), ())
     with pytest.raises(ValueError, match="it needs a tenant and an acl"):
-        index.upsert([Point(_ID, tenant, acl, (), "text/plain", np.ones(2, np.float32), empty)])
+        index.upsert([Point(_ID, tenant, acl, (), np.ones(2, np.float32), empty)])
     assert index.count() == 0
 
 
@@ -191,19 +194,20 @@ class _Asked(MemoryIndex):
         super().__init__(dimensions)
         self.changes: list[object] = []
 
-    def set_sources(self, changes: Mapping[str, tuple[str, ...]]) -> None:
+    def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
         self.changes.append(changes)
-        super().set_sources(changes)
+        super().set_places(changes)
 
 
-def test_sources_are_passed_on_under_well_formed_ids_and_nothing_is_not() -> None:
+def test_places_are_passed_on_under_well_formed_ids_and_nothing_is_not() -> None:
     engine = _Asked(4)
     index = GatedIndex(engine, dimensions=4)
-    index.set_sources({})
-    index.set_sources({_ID: ("wiki", "mail")})
+    wiki, mail = (Facets(source, "a document", "text/plain") for source in ("wiki", "mail"))
+    index.set_places({})
+    index.set_places({_ID: (wiki, mail, wiki)})
     with pytest.raises(ValueError, match="lower case"):
-        index.set_sources({_ID.upper(): ("wiki",)})
-    assert engine.changes == [{_ID: ("wiki", "mail")}]
+        index.set_places({_ID.upper(): (wiki,)})
+    assert engine.changes == [{_ID: (mail, wiki)}]
 
 
 def test_what_is_answered_without_the_engine_is_exact() -> None:
@@ -226,8 +230,7 @@ def _numbered(count: int) -> list[Point]:
             id=f"00000000-0000-0000-0000-{number:012x}",
             tenant="bank",
             acl="a0",
-            sources=("wiki",),
-            media_type="text/plain",
+            places=(Facets("wiki", "a document", "text/plain"),),
             dense=np.ones(4, np.float32),
             sparse=SparseVector((1,), (1.0,)),
         )

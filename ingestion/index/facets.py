@@ -1,0 +1,81 @@
+"""What can be filtered on of the places a chunk stands in, and the fields it is stored under.
+
+Equal text under one ACL is one chunk, whatever the number of documents that say it. A filter holds
+of one place as a whole: a chunk of an old report and a new memo is no old memo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from acl.conditions import SOURCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DOCUMENT: Final = "document"
+MEDIA_TYPE: Final = "media_type"
+MODIFIED: Final = "modified"
+
+KEYWORD_FACETS: Final = (SOURCE, DOCUMENT, MEDIA_TYPE)
+NUMBER_FACETS: Final = (MODIFIED,)
+FILTERABLE_FIELDS: Final = frozenset({*KEYWORD_FACETS, *NUMBER_FACETS})
+
+LAYOUT: Final = 2
+"""The layout of what is stored to be filtered on. A generation of an older one answers filters on
+sources alone, and every field once it has been built anew."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """One place of a chunk, as far as it can be filtered on.
+
+    Attributes:
+        source: name of the document's source.
+        document: id of the document.
+        media_type: what its content turned out to be.
+        modified: :func:`ticks` of when the source says it was modified; None if it does not.
+    """
+
+    source: str
+    document: str
+    media_type: str
+    modified: int | None = None
+
+    def fields(self) -> dict[str, str | int | None]:
+        """The same by field name."""
+        return {
+            SOURCE: self.source,
+            DOCUMENT: self.document,
+            MEDIA_TYPE: self.media_type,
+            MODIFIED: self.modified,
+        }
+
+
+def ordered(places: Iterable[Facets]) -> tuple[Facets, ...]:
+    """Each place once, in an order that depends on nothing else."""
+    return tuple(
+        sorted(
+            set(places),
+            key=lambda one: (
+                one.source,
+                one.document,
+                one.media_type,
+                one.modified is not None,
+                one.modified or 0,
+            ),
+        )
+    )
+
+
+def ticks(at: datetime) -> int:
+    """An instant as whole microseconds since 1970, negative before; ``at`` must be aware.
+
+    Engines compare numbers as float64, which tells neighbouring microseconds apart until 2255.
+    """
+    return (at - _EPOCH) // _TICK
