@@ -81,12 +81,9 @@ class Batch:
             self._parts = [whole]
         return self._parts[0]
 
-    def signatures(self, first: int, last: int) -> list[bytes]:
-        """As stored, of the texts from one place up to another."""
-        rows = self.bands()
-        row = sum(self._worded[:first])
-        found = []
-        for worded in self._worded[first:last]:
-            found.append(rows[row].tobytes() if worded else NOTHING)
-            row += worded
-        return found
+    def signatures(self, places: NDArray[np.int64]) -> list[bytes]:
+        """Those of the texts at some places, as stored."""
+        rows = np.searchsorted(self.worded(), places)
+        worded = [self._worded[place] for place in places.tolist()]
+        signed = iter(self.bands()[rows[worded]])
+        return [next(signed).tobytes() if one else NOTHING for one in worded]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from acl.orm import Database
     from ingestion.near.batch import Marks
     from ingestion.near.confirm import NearPair
-    from ingestion.near.stored import Signed
+    from ingestion.near.search import Places
 
 BATCH: Final = 1 << 17
 """Texts compared with all others in one pass; decides how much memory a settling takes."""
@@ -192,24 +192,33 @@ def _settle(corpus: Corpus, companion: Companion, batch: Batch, report: NearRepo
         coming = companion.confirm(portion.candidates, corpus.texts)
         # A text without a candidate waits for nothing.
         alone, paired = portion.alone, portion.paired
-        _write(corpus, alone, [], dense=search.dense and len(alone) > len(paired))
+        most = search.dense and len(alone) > len(paired)
+        report.crowded += _write(corpus, search, alone, [], dense=most)
         found = coming.result()
-        _write(corpus, paired, found, dense=search.dense and len(paired) > len(alone))
-        signed = alone + paired
-        report.compared += len(signed)
-        report.crowded += sum(text.crowded for text in signed)
+        most = search.dense and len(paired) > len(alone)
+        report.crowded += _write(corpus, search, paired, found, dense=most)
+        report.compared += len(alone) + len(paired)
         report.pairs += len(found)
         report.conflicts += sum(bool(pair.differences) for pair in found)
 
 
 def _write(
-    corpus: Corpus, signed: Sequence[Signed], pairs: Sequence[NearPair], *, dense: bool
-) -> None:
-    """In slices: a pair is written with the later of its new texts, when the earlier is settled."""
-    place = {text.sha: number // WRITE for number, text in enumerate(signed)}
-    slices: dict[int, list[NearPair]] = {}
+    corpus: Corpus, search: Search, places: Places, pairs: Sequence[NearPair], *, dense: bool
+) -> int:
+    """In slices: a pair is written with the later of its new texts, when the earlier is settled.
+
+    Returns:
+        How many of the texts are crowded.
+    """
+    slice_of = {sha: n // WRITE for n, sha in enumerate(search.shas(places))} if pairs else {}
+    due: dict[int, list[NearPair]] = {}
     for pair in pairs:
-        last = max(place.get(pair.first, 0), place.get(pair.second, 0))
-        slices.setdefault(last, []).append(pair)
-    for number, first in enumerate(range(0, len(signed), WRITE)):
-        corpus.store(signed[first : first + WRITE], slices.get(number, []), dense=dense)
+        last = max(slice_of.get(pair.first, 0), slice_of.get(pair.second, 0))
+        due.setdefault(last, []).append(pair)
+    crowded = 0
+    for number, first in enumerate(range(0, len(places), WRITE)):
+        # Made here, so that only those of one transaction are held with their signatures.
+        signed = search.signed(places[first : first + WRITE])
+        corpus.store(signed, due.get(number, []), dense=dense)
+        crowded += sum(text.crowded for text in signed)
+    return crowded

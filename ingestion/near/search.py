@@ -6,7 +6,8 @@ Places are numbers: those of the batch first, in order, then those of other text
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -19,12 +20,13 @@ from ingestion.near.words import words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from ingestion.near.batch import Batch
     from ingestion.near.candidates import Rows
     from ingestion.near.corpus import Corpus
 
-TEXTS: Final = 1 << 13
-"""Texts that are written together at most, each with its signature in memory."""
+    Places: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,13 @@ class Portion:
     """Some texts of a batch, and their candidates among all texts before them.
 
     Attributes:
-        alone: the texts that are in no candidate, in order.
-        paired: the others, in order.
+        alone: places of the texts that are in no candidate, in order.
+        paired: those of the others, in order.
         candidates: hashes of two texts, the later of which is one of these.
     """
 
-    alone: list[Signed]
-    paired: list[Signed]
+    alone: Places
+    paired: Places
     candidates: list[tuple[str, str]]
 
 
@@ -87,7 +89,7 @@ class Search:
         return pairs
 
     def portions(self, most: int) -> Iterator[Portion]:
-        """The batch in portions of about so many candidates or of ``TEXTS``, all in order."""
+        """The batch in portions of about so many candidates, all texts in order."""
         waiting: list[Rows] = []
         done = begin = 0
         for end, rows in self._candidates.among():
@@ -97,31 +99,37 @@ class Search:
             first, beyond = np.searchsorted(self._older[:, 0], (begin, last))
             waiting += [pairs[may], self._older[first:beyond]]
             begin = last
-            small = sum(map(len, waiting)) < most and last - done < TEXTS
-            if small and last < len(self._batch):
+            if last < len(self._batch) and sum(map(len, waiting)) < most:
                 continue
-            yield self._portion(slice(done, last), np.concatenate(waiting))
+            yield self._portion(done, last, np.concatenate(waiting))
             waiting, done = [], last
 
-    def _portion(self, places: slice, pairs: Rows) -> Portion:
+    def shas(self, places: Places) -> list[str]:
+        """The hashes of some texts."""
+        return [self._shas[place] for place in places.tolist()]
+
+    def signed(self, places: Places) -> list[Signed]:
+        """Some texts of the batch as they are stored: hash, signature, whether crowded."""
+        signatures = self._batch.signatures(places)
+        return list(map(Signed, self.shas(places), signatures, self._crowded[places].tolist()))
+
+    @cached_property
+    def _crowded(self) -> NDArray[np.bool_]:
+        """Of each text, once all of them have looked for partners."""
         crowded = np.zeros(len(self._batch), dtype=np.bool_)
         crowded[self._worded[self._candidates.crowded]] = True
+        return crowded
+
+    def _portion(self, begin: int, end: int, pairs: Rows) -> Portion:
         met = np.zeros(len(self._shas), dtype=np.bool_)
         met[pairs] = True
-        signed = map(
-            Signed,
-            self._batch.shas[places],
-            self._batch.signatures(places.start, places.stop),
-            crowded[places].tolist(),
-        )
-        alone: list[Signed] = []
-        paired: list[Signed] = []
-        for text, is_met in zip(signed, met[places].tolist(), strict=True):
-            (paired if is_met else alone).append(text)
+        among = met[begin:end]
         ordered = neighbours_first(pairs).tolist()
         return Portion(
-            alone, paired, [(self._shas[one], self._shas[other]) for one, other in ordered]
+            np.flatnonzero(~among) + begin,
+            np.flatnonzero(among) + begin,
+            [(self._shas[one], self._shas[other]) for one, other in ordered],
         )
 
-    def _letters(self, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[bytes]:
+    def _letters(self, places: Places) -> list[bytes]:
         return [self._batch.letters[place] for place in places.tolist()]

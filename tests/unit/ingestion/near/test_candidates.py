@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.near import candidates
+from ingestion.near import candidates, shelf
 from ingestion.near.candidates import Candidates, Rows
+from ingestion.near.shelf import Shelf
 
 MANY = 10**6
+SHELF = Shelf(Path(gettempdir()))
 
 # Few keys, so that bands are often shared; four bands of four slots.
 rows = st.lists(st.lists(st.integers(0, 2), min_size=4, max_size=4), min_size=1, max_size=12)
@@ -20,11 +24,12 @@ rows = st.lists(st.lists(st.integers(0, 2), min_size=4, max_size=4), min_size=1,
 
 @pytest.fixture(autouse=True, scope="module")
 def _all_alike() -> object:
-    """Only the bands decide, and slices are small."""
+    """Only the bands decide, slices are small, and nothing is too small for the disk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidates, "ALIKE", 0)
         patch.setattr(candidates, "_SLICE", 3)
         patch.setattr(candidates, "_ROWS", 5)
+        patch.setattr(shelf, "SMALL", 0)
         yield
 
 
@@ -52,7 +57,7 @@ def share(one: list[int], other: list[int]) -> bool:
 
 @given(rows)
 def test_among_finds_each_pair_that_shares_a_band_once(table: list[list[int]]) -> None:
-    found = listed(among(Candidates(keys(table), most=MANY)))
+    found = listed(among(Candidates(keys(table), most=MANY, shelf=SHELF)))
     expected = [
         (later, earlier)
         for earlier, later in combinations(range(len(table)), 2)
@@ -65,7 +70,7 @@ def test_among_finds_each_pair_that_shares_a_band_once(table: list[list[int]]) -
 def test_against_finds_each_pair_that_shares_a_band_once(
     table: list[list[int]], others: list[list[int]]
 ) -> None:
-    search = Candidates(keys(table), most=MANY)
+    search = Candidates(keys(table), most=MANY, shelf=SHELF)
     found = listed(search.against(keys(others)))
     assert found == [
         (row, other)
@@ -80,7 +85,7 @@ def test_against_finds_each_pair_that_shares_a_band_once(
 def test_a_limit_holds_for_each_band_and_is_told(
     table: list[list[int]], others: list[list[int]], most: int
 ) -> None:
-    search = Candidates(keys(table), most=most)
+    search = Candidates(keys(table), most=most, shelf=SHELF)
     first, second = others[: len(others) // 2], others[len(others) // 2 :]
     found = [
         (row, f"other {other + shift}")
@@ -105,7 +110,7 @@ def test_a_limit_holds_for_each_band_and_is_told(
 
 def test_a_crowd_takes_linear_work() -> None:
     crowd = np.zeros((5_000, 32), dtype=np.uint64)
-    search = Candidates(crowd, most=4)
+    search = Candidates(crowd, most=4, shelf=SHELF)
     assert len(search.against(crowd)) == 4 * 5_000
     assert len(among(search)) == 0
     assert search.crowded.all()
@@ -120,5 +125,5 @@ def test_what_shares_a_band_and_little_else_is_turned_away(
     quarter[:4] = slots[:4]
     third[:5] = slots[:5]
     one, *others = (row.reshape(1, -1).view(np.uint64) for row in (slots, quarter, third))
-    found = [len(Candidates(one, most=9).against(other)) for other in others]
+    found = [len(Candidates(one, most=9, shelf=SHELF).against(other)) for other in others]
     assert found == [0, 1]
