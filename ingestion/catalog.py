@@ -63,6 +63,7 @@ class Place:
     checked_at: datetime
     modified_at: datetime | None
     pending_since: datetime | None = None
+    media_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +310,7 @@ def _places() -> Select[*tuple[Any, ...]]:
         DocumentRow.checked_at,
         DocumentRow.modified_at,
         DocumentRow.pending_since,
+        DocumentRow.media_type,
     )
     return (
         columns.join(

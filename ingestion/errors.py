@@ -14,6 +14,7 @@
     │                              of a query that cannot be offered
     ├── CatalogError               catalog_unavailable: the source of truth does not answer
     ├── IndexUnavailableError      index_unavailable: the index does not answer
+    │   └── IndexOutdatedError     index_outdated: it does not hold what a filter asks for
     ├── EmbeddingError             embedding_failed: no vector could be made
     ├── GenerationError            generation_unknown, generation_state, gate_refused,
     │                              questions_invalid
@@ -138,6 +139,12 @@ class IndexUnavailableError(IngestionError):
     """The index did not answer; the catalogue holds what is needed to rebuild it."""
 
     default_code = "index_unavailable"
+
+
+class IndexOutdatedError(IndexUnavailableError):
+    """The index was built before what is asked of it was stored; building it anew mends that."""
+
+    default_code = "index_outdated"
 
 
 class EmbeddingError(IngestionError):

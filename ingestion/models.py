@@ -51,7 +51,8 @@ class GenerationRow(Base):
     ``spec`` is the line of configuration its embedder is made from; ``canary_permille`` the share
     of queries a ready generation answers; ``gate`` the JSON report of its last comparison with the
     active one; ``changed_at`` when its state last did; ``served_until`` when it last ceased to be
-    active, which tells a predecessor from a candidate.
+    active, which tells a predecessor from a candidate; ``layout`` is what its points can be
+    filtered by (:data:`ingestion.index.facets.LAYOUT`).
     """
 
     __tablename__ = "generation"
@@ -69,6 +70,7 @@ class GenerationRow(Base):
     gate: Mapped[str | None]
     spec: Mapped[str | None]
     served_until: Mapped[datetime | None]
+    layout: Mapped[int] = mapped_column(default=1, server_default="1")
 
 
 class GenerationContentRow(TenantScoped, Base):

@@ -15,6 +15,7 @@ from ingestion.active import (
     require_generation,
 )
 from ingestion.errors import GenerationError
+from ingestion.index.facets import LAYOUT
 from ingestion.lock import exclusive
 from ingestion.models import (
     ChunkRow,
@@ -75,6 +76,7 @@ def create(
         changed_at=now,
         canary_permille=0,
         spec=context.spec or None,
+        layout=LAYOUT,
     )
     with context.database.unguarded("generations belong to no tenant", writable=True) as session:
         session.add(row)

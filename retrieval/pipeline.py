@@ -17,7 +17,6 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from acl.conditions import SOURCE, caller_filter
 from ingestion.catalog import fetch, source_states
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
@@ -27,6 +26,7 @@ from retrieval.account import account_for_answer, withdraw
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
 from retrieval.cursor import cursor_after, offset_of
+from retrieval.filters import require_layout, standing_where
 from retrieval.gate import admit, judge
 from retrieval.query import Include
 from retrieval.ranking import fuse
@@ -236,7 +236,8 @@ def _answer(
 
 def _closed(scope: AccessScope, request: RetrieveRequest) -> tuple[Cause, ...]:
     """A reason for each source that was asked and is closed to a caller it would admit."""
-    asked = scope.closed if request.sources is None else scope.closed & frozenset(request.sources)
+    sources = request.asked_sources
+    asked = scope.closed if sources is None else scope.closed & frozenset(sources)
     return tuple(Cause(ReasonCode.ACL_STALE, (), source) for source in sorted(asked))
 
 
@@ -258,14 +259,14 @@ def _search(
     depth: int,
 ) -> SearchResult:
     """Ask the index, under the scope, for candidates of both legs."""
-    own = caller_filter({SOURCE: tuple(request.sources)}) if request.sources else ()
+    require_layout(runtime.database, generation, request.own)
     return runtime.index(generation).search(
         before.scope,
         SearchRequest(
             dense=vector,
             sparse=encode_query(request.query),
             limit=max(runtime.settings.candidates, 2 * depth),
-            own=own,
+            own=request.own,
             exclude=before.excluded,
             exact=before.resolved.view.occurrences <= runtime.settings.exact_limit,
         ),
@@ -289,8 +290,9 @@ def _fetch(
             before.generation or "",
             [candidate.id for candidate in ranked],
             fingerprint=fingerprint,
-            sources=request.sources,
+            sources=request.asked_sources,
         )
+        chunks = standing_where(chunks, request.own)
         names = sorted({place.source for chunk in chunks.values() for place in chunk.places})
         return chunks, source_states(session, scope.tenant, names)
 

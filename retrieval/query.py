@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import unicodedata
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from acl.conditions import SOURCE, caller_filter
+from retrieval.filters import MAX_FILTER_VALUES, Filters, Name, conditions
+
+if TYPE_CHECKING:
+    from acl.conditions import Condition
 
 MAX_QUERY_CHARS = 4_000
 MAX_LIMIT = 50
-MAX_FILTER_VALUES = 100
 MAX_DEPTH = 200
 """How far cursors lead: the evidence of one question that can be paged through."""
 MAX_TOKEN_CHARS = 4_096
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class Include(StrEnum):
@@ -48,6 +51,11 @@ class RetrieveRequest(BaseModel):
         min_length=1,
         max_length=MAX_FILTER_VALUES,
         description="Only search these sources, by name (see list_sources).",
+    )
+    filters: Filters | None = Field(
+        default=None,
+        description="Only what satisfies all of these; documents you may not see count as absent.",
+        examples=[{"media_type": ["application/pdf"]}],
     )
     max_age_seconds: int | None = Field(
         default=None,
@@ -85,3 +93,21 @@ class RetrieveRequest(BaseModel):
                     f"the query has a control character (U+{ord(char):04X}): remove it"
                 )
         return value
+
+    @field_validator("filters")
+    @classmethod
+    def _name_sources_once(cls, value: Filters | None, info: ValidationInfo) -> Filters | None:
+        if value is not None and value.source is not None and info.data.get("sources") is not None:
+            raise ValueError("give the sources once: in sources, or in filters.source")
+        return value
+
+    @property
+    def asked_sources(self) -> list[str] | None:
+        """The sources to search, wherever in the request they are named; None for all."""
+        return self.sources if self.filters is None or self.sources else self.filters.source
+
+    @property
+    def own(self) -> tuple[Condition, ...]:
+        """The filter of the request, for the index: what one place must satisfy."""
+        own = () if self.sources is None else caller_filter({SOURCE: tuple(self.sources)})
+        return own if self.filters is None else (*own, *conditions(self.filters))

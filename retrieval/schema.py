@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 
 
 def keep_private(url: str, file: Path) -> None:

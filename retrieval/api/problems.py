@@ -42,6 +42,7 @@ from ingestion.errors import (
     CatalogError,
     EmbeddingError,
     IdempotencyConflictError,
+    IndexOutdatedError,
     IndexUnavailableError,
     IngestionError,
     ParseError,
@@ -181,6 +182,7 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
         "The index does not answer. Nothing is lost; try again shortly.",
         _RETRY,
     ),
+    IndexOutdatedError: Row(503, None, "Index outdated"),
     EmbeddingError: Row(
         503, None, "Embedder unavailable", "The question could not be embedded.", _RETRY
     ),
@@ -272,7 +274,7 @@ def refuse_fields(errors: Sequence[Mapping[str, Any]], *, request_id: str) -> Pr
         request_id: of the request refused.
     """
     named = [
-        FieldError(field=_shown(error["loc"]), message=error["msg"].removeprefix("Value error, "))
+        FieldError(field=_shown(error["loc"]), message=_said(error))
         for error in errors[:MAX_NAMED_FIELDS]
     ]
     return Problem(
@@ -284,6 +286,13 @@ def refuse_fields(errors: Sequence[Mapping[str, Any]], *, request_id: str) -> Pr
         request_id=request_id,
         errors=named,
     )
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    """What is wrong with a field, and the remedy."""
+    if error.get("type") == "extra_forbidden":
+        return "there is no such field: correct its name, or leave it out"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _shown(location: Sequence[object]) -> str:

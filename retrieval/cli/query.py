@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retrieval.cli.answers import print_answer
+from retrieval.cli.durations import parse_past
 from retrieval.cli.opening import caller_of, opened, require_tenant
 from retrieval.cli.options import Actor, As, Json, Tenant
 from retrieval.cli.output import console, hint
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from acl.caller import Caller
+    from retrieval.filters import Filters
     from retrieval.query import RetrieveRequest
     from retrieval.runtime import Runtime
 
@@ -35,6 +38,29 @@ def query(
     source: Annotated[
         list[str] | None, typer.Option(help="Only this source. Repeat.", metavar="NAME")
     ] = None,
+    document: Annotated[
+        list[str] | None, typer.Option(help="Only this document, by its id. Repeat.", metavar="ID")
+    ] = None,
+    media_type: Annotated[
+        list[str] | None,
+        typer.Option(help="Only documents of this type, such as text/markdown. Repeat."),
+    ] = None,
+    modified_since: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_past,
+            help="Only documents modified at this moment or later: 30d ago, or a date.",
+            metavar="MOMENT",
+        ),
+    ] = None,
+    modified_before: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_past,
+            help="Only documents modified before this moment.",
+            metavar="MOMENT",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Ask a question as somebody, and see what they would get.
@@ -52,6 +78,7 @@ def query(
             query=text,
             limit=limit,
             sources=source,
+            filters=filters_of(document, media_type, modified_since, modified_before),
             include=frozenset({Include.SCORES, Include.TIMINGS}) if as_json else frozenset(),
         )
         require_tenant(runtime, tenant)
@@ -63,6 +90,29 @@ def query(
         if not answer.evidence:
             for suggestion in suggestions(runtime, caller, request):
                 hint(suggestion)
+
+
+def filters_of(
+    documents: list[str] | None,
+    media_types: list[str] | None,
+    since: datetime | None,
+    before: datetime | None,
+) -> Filters | None:
+    """The filter that the options ask for; None without any.
+
+    Raises:
+        pydantic.ValidationError: a value is malformed; the message names the field.
+    """
+    from retrieval.filters import Filters, Period
+
+    dated = since is not None or before is not None
+    if not (documents or media_types or dated):
+        return None
+    return Filters(
+        document_id=documents or None,
+        media_type=media_types or None,
+        modified_at=Period(since=since, before=before) if dated else None,
+    )
 
 
 def suggestions(runtime: Runtime, caller: Caller, request: RetrieveRequest) -> Sequence[str]:

@@ -62,7 +62,7 @@ def problem(reply: Response) -> dict[str, object]:
         ({"query": "x", "min_relevance": 1.1}, "body.min_relevance"),
         ({"query": "x", "include": [CANARY]}, "body.include.0"),
         ({"query": "x", "soruces": ["a"]}, "body.soruces"),
-        ({"query": "x", "filters": {"acl": ["a"]}}, "body.filters"),
+        ({"query": "x", "filters": {"acl": ["a"]}}, "body.filters.acl"),
     ],
 )
 def test_a_malformed_field_is_named_and_its_value_is_not_repeated(

@@ -38,10 +38,11 @@ def _entry(effect: AclEffect, principal: str, expires_at: datetime | None) -> Ac
 
 @dataclass(frozen=True)
 class Shelved:
-    """One document: its text, and the name of its ACL (None: unlabelled)."""
+    """One document: its text, the name of its ACL (None: unlabelled), and when it was modified."""
 
     text: str
     acl: str | None
+    modified_at: datetime | None = NOON
 
 
 @dataclass
@@ -64,7 +65,7 @@ class ListedSource:
                 uri=f"memory://{self.name}/{external_id}",
                 acl=document.acl,
                 size=len(document.text.encode()),
-                modified_at=NOON,
+                modified_at=document.modified_at,
                 media_type="text/markdown" if external_id.endswith(".md") else "text/plain",
             )
 

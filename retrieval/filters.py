@@ -1,0 +1,190 @@
+"""What a caller may narrow a question by: an allow-listed, typed language of conditions.
+
+Fields are AND-ed, values of a field are alternatives, and all of it must hold of one and the same
+place: a chunk of an old report and of a new memo is no old memo. A filter is AND-ed under the
+caller's scope before anything is ranked, so it can only narrow; what the caller may not see answers
+it as what does not exist. There is no OR across fields, no NOT, and no way to name a tenant, an ACL
+or a person.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from acl.conditions import SOURCE, Between, caller_filter, stands
+from ingestion.active import generation_row
+from ingestion.errors import IndexOutdatedError
+from ingestion.index.facets import DOCUMENT, LAYOUT, MEDIA_TYPE, MODIFIED, ticks
+from ingestion.rows import facets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from acl.conditions import Condition
+    from acl.orm import Database
+    from ingestion.catalog import Place, StoredChunk
+    from ingestion.index.facets import Facets
+
+MAX_FILTER_VALUES = 100
+MEDIA_TYPE_SHAPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+_ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT: Final = 'give date, time and offset, such as "2026-01-31T00:00:00Z"'
+_END: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+def _media_type(value: str) -> str:
+    lowered = value.lower()
+    if not MEDIA_TYPE_SHAPE.fullmatch(lowered):
+        raise ValueError("give a media type without parameters, such as text/markdown")
+    return lowered
+
+
+def _instant(value: Any) -> Any:
+    # A number, also one in quotes, would be taken for seconds, or for milliseconds, by its size.
+    if not isinstance(value, datetime) and not (isinstance(value, str) and _ISO.match(value)):
+        raise ValueError(_INSTANT)
+    return value
+
+
+def _certain(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(_INSTANT)
+    if value >= _END:
+        raise ValueError("give an instant before the year 2200")
+    return value
+
+
+MediaType = Annotated[Name, AfterValidator(_media_type)]
+Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_certain)]
+
+
+class Period(BaseModel):
+    """A stretch of time: from ``since`` on, up to and without ``before``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    since: Instant | None = Field(
+        default=None, description="At this instant or later.", examples=["2026-01-01T00:00:00Z"]
+    )
+    before: Instant | None = Field(
+        default=None, description="Earlier than this instant.", examples=["2026-04-01T00:00:00Z"]
+    )
+
+    @model_validator(mode="after")
+    def _stretch(self) -> Period:
+        if self.since is None and self.before is None:
+            raise ValueError("give since, before, or both")
+        if self.since is not None and self.before is not None and self.since >= self.before:
+            raise ValueError("since must lie before 'before'")
+        return self
+
+
+class Filters(BaseModel):
+    """Conditions that one document a piece stands in must satisfy, all of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: list[Name] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_FILTER_VALUES,
+        description="Only these sources, by name; the same as 'sources'.",
+    )
+    document_id: list[Name] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_FILTER_VALUES,
+        description="Only these documents, by the document_id of a citation.",
+    )
+    media_type: list[MediaType] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_FILTER_VALUES,
+        description="Only documents of these types, such as text/markdown or application/pdf.",
+        examples=[["application/pdf"]],
+    )
+    modified_at: Period | None = Field(
+        default=None,
+        description="Only documents last modified within this period, as their source says. "
+        "Those of which it says nothing are left out.",
+    )
+
+    @model_validator(mode="after")
+    def _something(self) -> Filters:
+        if all(value is None for _, value in self):
+            names = ", ".join(type(self).model_fields)
+            raise ValueError(f"it has no condition: give one of {names}, or leave it out")
+        return self
+
+
+def conditions(filters: Filters) -> tuple[Condition, ...]:
+    """The same for the index: what one place must satisfy."""
+    given = {
+        SOURCE: filters.source,
+        DOCUMENT: filters.document_id,
+        MEDIA_TYPE: filters.media_type,
+    }
+    own: tuple[Condition, ...] = caller_filter(
+        {field: tuple(values) for field, values in given.items() if values is not None}
+    )
+    period = filters.modified_at
+    if period is not None:
+        since, before = (None if at is None else ticks(at) for at in (period.since, period.before))
+        own = (*own, Between(MODIFIED, since, before))
+    return own
+
+
+def require_layout(database: Database, generation: str, own: tuple[Condition, ...]) -> None:
+    """Make sure that a generation holds what a filter asks for.
+
+    Every generation knows the sources of a chunk; the rest only those built since it is stored.
+
+    Raises:
+        IndexOutdatedError: it does not. An answer from it would leave out what it should find.
+    """
+    if all(condition.field == SOURCE for condition in own):
+        return
+    row = generation_row(database, generation)
+    if row is not None and row.layout < LAYOUT:
+        raise IndexOutdatedError(
+            "filters: the index was built by an older version and knows documents by their source "
+            "alone; filter on source, or have an operator run 'clearance reindex --full'"
+        )
+
+
+def standing_where(
+    chunks: Mapping[str, StoredChunk], own: tuple[Condition, ...]
+) -> dict[str, StoredChunk]:
+    """Chunks with the places that satisfy ``own``, and none without one.
+
+    The index has been asked the same. Asked again of the catalogue it decides what is cited, and
+    leaves out what has been written since.
+    """
+    rest = [condition for condition in own if condition.field != SOURCE]  # read by source already
+    if not rest:
+        return dict(chunks)
+    kept = {}
+    for ident, chunk in chunks.items():
+        places = tuple(place for place in chunk.places if stands(rest, _facets(place).fields()))
+        if places:
+            kept[ident] = replace(chunk, places=places)
+    return kept
+
+
+def _facets(place: Place) -> Facets:
+    return facets(place.source, place.document_id, place.media_type, place.modified_at)
