@@ -6,7 +6,9 @@ may be served. What stands in them are identities, ids and keyed digests, never 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from acl.audit.events import Event, EventKind, identity
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 def query_digest(secret: bytes, tenant: str, query: str) -> str:
     """What stands for a question wherever it is noted: equal for equal questions of a tenant."""
     return keyed(secret, "query", tenant, query).hex()[:32]
+
+
+def filters_digest(secret: bytes, tenant: str, request: RetrieveRequest) -> str | None:
+    """What stands for the filter of a question, as its digest does for the question; None for none.
+
+    Equal for equal filters, however they are written: values in any order, or more than once.
+    """
+    if not request.own:
+        return None
+    said = sorted(json.dumps(asdict(condition), sort_keys=True) for condition in request.own)
+    return keyed(secret, "filters", tenant, *said).hex()[:32]
 
 
 def account_for_answer(
@@ -60,6 +73,7 @@ def account_for_answer(
     )
     body = {
         "query": digest,
+        "filters": filters_digest(runtime.secret, caller.tenant, request),
         "status": response.status.value,
         "action": response.action.value,
         "reasons": [reason.code.value for reason in response.reasons],

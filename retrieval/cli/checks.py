@@ -137,10 +137,11 @@ def _schema(name: str, database: Database) -> Check:
 
 
 def _index(settings: Settings, database: Database) -> Check:
-    """Whether the index holds exactly as many points as the catalogue has live chunks."""
+    """Whether the index holds as many points as the catalogue has live chunks, and all of each."""
     from sqlalchemy import func, select
 
     from ingestion.errors import IngestionError
+    from ingestion.index.facets import LAYOUT
     from ingestion.models import ChunkRow, ChunkState
     from retrieval.runtime import Runtime
 
@@ -166,11 +167,13 @@ def _index(settings: Settings, database: Database) -> Check:
             )
     live = counts.pop(ChunkState.LIVE, 0)
     in_flight = sum(counts.values())
+    current = generation.layout >= LAYOUT
     return Check(
         "index",
-        passed=live <= held <= live + in_flight,
+        passed=live <= held <= live + in_flight and current,
         detail=f"{counted(held, 'point')}, {counted(live, 'live chunk')} in the catalogue"
-        + (f", {in_flight:,} in flight" if in_flight else ""),
+        + (f", {in_flight:,} in flight" if in_flight else "")
+        + ("" if current else "; built by an older version, so filters work on sources alone"),
         remedy="rebuild it from the catalogue: clearance reindex --full",
     )
 

@@ -81,12 +81,18 @@ def _gather(runtime: Runtime, fresh: dict[str, list[SourceFreshness]]) -> dict[s
     from sqlalchemy import func, select
 
     from acl.models import AclRow, PrincipalRow
+    from ingestion.index.facets import LAYOUT
     from retrieval.source_gauges import label_of
 
     generation = runtime.generation()
     found: dict[str, Any] = {
         "data_dir": str(runtime.settings.data_dir),
-        "generation": generation and {"id": generation.id, "embedder": generation.embedder},
+        "generation": generation
+        and {
+            "id": generation.id,
+            "embedder": generation.embedder,
+            "filters": "all" if generation.layout >= LAYOUT else "source",
+        },
         "tenants": [],
     }
     for name, sources in fresh.items():
@@ -111,6 +117,8 @@ def _gather(runtime: Runtime, fresh: dict[str, list[SourceFreshness]]) -> dict[s
 def _print(screen: Console, found: dict[str, Any]) -> None:
     generation = found["generation"]
     built = f"{generation['id']}, {generation['embedder']}" if generation else "nothing built yet"
+    if generation and generation["filters"] == "source":
+        built += "; filters on source alone until 'clearance reindex --full'"
     screen.print(printable(f"{found['data_dir']}  index: {built}"), style="dim", soft_wrap=True)
     for entry in found["tenants"]:
         screen.print()

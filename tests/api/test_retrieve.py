@@ -124,6 +124,7 @@ def test_the_schema_describes_the_problem_and_the_bearer_token(service: Service)
         "query",
         "limit",
         "sources",
+        "filters",
         "max_age_seconds",
         "min_relevance",
         "cursor",
