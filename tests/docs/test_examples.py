@@ -9,14 +9,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from acl.admin.directory import add_member
+from acl.caller import ApiScope
+from acl.identity.keys import create_key
+from acl.principal import Principal
+from ingestion.jobs import SourceConfig, ingest
 from ingestion.sources.acl_file import parse_acl_file
+from ingestion.sources.folder import FolderSource
+from retrieval.api.app import create_app
 from retrieval.evidence import RetrieveResponse
 from retrieval.mcp.tools import TOOLS
 from retrieval.query import RetrieveRequest
+from retrieval.runtime import Runtime
+from retrieval.settings import Settings
 from retrieval.status import Action
 from tests.docs.documents import DOCUMENTS, ROOT, code, fences
+from tests.support.web import serving
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.docs.conftest import Reader
 
 LEAVE = "# Leave\n\nFull-time staff have 28 days of leave a year, agreed with the team lead.\n"
@@ -70,6 +82,39 @@ def test_every_request_that_is_shown_is_accepted() -> None:
     assert len(bodies) >= 2
     for body in bodies:
         RetrieveRequest.model_validate_json(body)
+
+
+def test_the_client_that_is_shown_asks_and_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = (it.text for it in fences("docs/agents.md") if "import Clearance" in it.text)
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "leave.md").write_text(LEAVE, encoding="utf-8")
+    with Runtime.open(Settings(data_dir=tmp_path / "data", embedder="hash:64")) as runtime:
+        ingest(
+            runtime.ingest_context(),
+            FolderSource(tmp_path / "handbook", name="handbook", allow=["group:staff"]),
+            tenant="acme",
+            config=SourceConfig(kind="folder", config={}),
+        )
+        ann = Principal.parse("user:ann")
+        with runtime.database.write("acme") as session:
+            add_member(session, "acme", Principal.parse("group:staff"), ann, now=runtime.clock())
+            key = create_key(
+                session,
+                "acme",
+                ann,
+                api_scopes=[ApiScope.RETRIEVE, ApiScope.VERIFY],
+                now=runtime.clock(),
+            )
+        with serving(create_app(runtime)) as address:
+            monkeypatch.setenv("CLEARANCE_URL", address)
+            monkeypatch.setenv("CLEARANCE_TOKEN", key.token)
+            exec(compile(example, "docs/agents.md", "exec"), {})  # noqa: S102 - our own page
+    said = [line for line in capsys.readouterr().out.splitlines() if "route=" not in line]
+    assert said[0] == "answer"
+    assert said[1].startswith("e1 Leave ")
+    assert said[-1] == "supported"
 
 
 def test_the_answer_that_is_shown_is_one() -> None:
