@@ -1,4 +1,4 @@
-"""The chart of a run: median time to an answer, by how much the asker may see."""
+"""The charts of a run: median time to an answer, by how much the asker may see, and its stages."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ _NAMES: Final = {
     Contender.WHERE: "sentence-transformers + Chroma, where",
 }
 _COLOURS: Final = ("#0f766e", "#94a3b8", "#475569")
+_STAGE_COLOURS: Final = (
+    "#1e3a8a",
+    "#0f766e",
+    "#65a30d",
+    "#ca8a04",
+    "#ea580c",
+    "#be123c",
+    "#7c3aed",
+    "#0891b2",
+    "#64748b",
+)
 
 
 def draw(figures: Figures, path: Path) -> None:
@@ -60,6 +71,50 @@ def draw(figures: Figures, path: Path) -> None:
         subtitle="with the number of results that the asker may see, of 8 asked for",
         anchor="start",
     )
-    chart = (bars + labels).properties(width=560, height={"step": 15}, title=title)
+    _save((bars + labels).properties(width=560, height={"step": 15}, title=title), path)
+
+
+def draw_stages(figures: Figures, path: Path) -> None:
+    """Write the chart of where Clearance's time goes, a bar for each share that is visible."""
+    ours = [row for row in figures.queries if row.contender == Contender.CLEARANCE]
+    stages = list(dict.fromkeys(stage for row in ours for stage in row.stages_ms))
+    rows = [
+        {
+            "visible": row.audience,
+            "share": row.share,
+            "stage": stage,
+            "place": place,
+            "ms": row.stages_ms[stage],
+        }
+        for row in ours
+        for place, stage in enumerate(stages)
+    ]
+    bars = (
+        alt.Chart(alt.Data(values=rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y(
+                "visible:N",
+                sort=alt.EncodingSortField("share", order="descending"),
+                title="share of the chunks that the asker may see",
+            ),
+            x=alt.X("ms:Q", stack="zero", title="milliseconds, median of each stage"),
+            order=alt.Order("place:Q"),
+            color=alt.Color(
+                "stage:N",
+                scale=alt.Scale(domain=stages, range=list(_STAGE_COLOURS[: len(stages)])),
+                legend=alt.Legend(orient="top", title=None, columns=len(stages)),
+            ),
+        )
+    )
+    title = alt.TitleParams(
+        "Where the milliseconds of an answer go",
+        subtitle=f"{figures.parameters['chunks']:,} chunks, over HTTP, one question at a time",
+        anchor="start",
+    )
+    _save(bars.properties(width=560, height={"step": 34}, title=title), path)
+
+
+def _save(chart: alt.Chart | alt.LayerChart, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     chart.configure_view(stroke=None).configure(background="white").save(str(path))

@@ -1,11 +1,11 @@
-"""The figures in the README, between two markers. What never lives here: measuring."""
+"""The figures in README and docs, between two markers. What never lives here: measuring."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks.machine import sentence
-from tests.benchmarks.tables import sheets
+from tests.benchmarks.tables import sheets, stages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,16 @@ def block(figures: Figures, *, chart: str | None) -> str:
         f"Measured in one run, in turns, by `make bench`: {sentence(figures.machine)}. How, and "
         "what favours whom: [docs/benchmarks.md](docs/benchmarks.md)."
     )
+    return "\n\n".join(parts)
+
+
+def stages_block(figures: Figures, *, chart: str) -> str:
+    """What stands between the markers of the page about performance."""
+    parts = [
+        f"![Where the milliseconds of an answer go]({chart})",
+        stages(figures).for_markdown(),
+        f"Of the run that the README shows: {sentence(figures.machine)}.",
+    ]
     return "\n\n".join(parts)
 
 

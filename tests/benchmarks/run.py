@@ -33,7 +33,7 @@ from tests.benchmarks import (
     run_memory,
     unchanged,
 )
-from tests.benchmarks.chart import draw
+from tests.benchmarks.chart import draw, draw_stages
 from tests.benchmarks.directory import Size
 from tests.benchmarks.figures import Figures, MemoryFigures, RunFigures
 from tests.benchmarks.load import built, exported
@@ -60,6 +60,8 @@ _WORLDLESS: Final = {"resolution", "near", "during", "runs", "ingest"}
 _UNCHANGED: Final = 10_000
 """Files of a folder in which nothing changed."""
 _CHART: Final = "docs/img/bench.svg"
+_STAGES: Final = "img/stages.svg"
+_PERFORMANCE: Final = "docs/performance.md"
 _NO_PEER: Final = (
     "The comparison was skipped: chromadb is not installed (`pip install -e '.[bench]'`)."
 )
@@ -301,7 +303,12 @@ def _report(figures: Figures, root: Path, options: argparse.Namespace) -> None:
         chart = None
         if figures.queries:
             chart = _CHART
-            draw(figures, Path(options.readme).parent / _CHART)
+            project = Path(options.readme).parent
+            draw(figures, project / _CHART)
+            page = project / _PERFORMANCE
+            if page.exists():
+                draw_stages(figures, page.parent / _STAGES)
+                readme.write(page, readme.stages_block(figures, chart=_STAGES))
         readme.write(Path(options.readme), readme.block(figures, chart=chart))
         _screen.print(f"written: {options.readme}", style="dim")
 

@@ -59,7 +59,7 @@ def sheets(figures: Figures) -> Iterator[Sheet]:
     if figures.queries:
         yield _queries(figures)
     if any(row.stages_ms for row in figures.queries):
-        yield _stages(figures)
+        yield stages(figures)
     if figures.ingest is not None:
         yield _ingest(figures)
     if figures.during is not None:
@@ -109,15 +109,16 @@ def _queries(figures: Figures) -> Sheet:
     return Sheet(title, columns, tuple(rows), texts=2)
 
 
-def _stages(figures: Figures) -> Sheet:
+def stages(figures: Figures) -> Sheet:
+    """What each stage of our answers took, for each share that is visible."""
     ours = [row for row in figures.queries if row.contender == Contender.CLEARANCE]
-    stages = list(dict.fromkeys(stage for row in ours for stage in row.stages_ms))
+    named = list(dict.fromkeys(stage for row in ours for stage in row.stages_ms))
     rows = []
     for row in sorted(ours, key=lambda row: -row.share):
-        cells = [f"{row.stages_ms[stage]:.1f}" for stage in stages]
+        cells = [f"{row.stages_ms[stage]:.1f}" for stage in named]
         mode = "exact" if row.exact else "quantised, rescored"
         rows.append((row.audience, mode, *cells))
-    columns = ("visible", "precision", *stages)
+    columns = ("visible", "precision", *named)
     return Sheet("Where Clearance's milliseconds go (p50)", columns, tuple(rows), texts=2)
 
 
