@@ -31,6 +31,7 @@ from retrieval.gate import admit, judge
 from retrieval.query import Include
 from retrieval.ranking import fuse
 from retrieval.record import record
+from retrieval.refine import WINDOW, refine
 from retrieval.standing import Standing, rights_hold, snapshot, still, switched
 from retrieval.status import ReasonCode
 
@@ -202,14 +203,18 @@ def _answer(
     watch.lap("search")
     if not result.exact and vector is not None:
         reasons.append(ReasonCode.APPROXIMATE)
-    ranked = fuse(result)[: depth + _SPARE]
+    ranked = fuse(result)[: max(depth + _SPARE, WINDOW)]
     chunks, sources = _fetch(runtime, request, before, ranked, fingerprint=embedder.fingerprint)
     watch.lap("fetch")
     fetched = [chunks[candidate.id] for candidate in ranked if candidate.id in chunks]
-    kept = [chunk for chunk in fetched if recheck(scope, chunk)]
+    kept = {chunk.id: chunk for chunk in fetched if recheck(scope, chunk)}
     metrics.current().recheck_drops(len(fetched) - len(kept))
+    vectors = {ident: chunk.vector for ident, chunk in kept.items()}
+    order = refine([candidate for candidate in ranked if candidate.id in kept], vectors, vector)
     threshold = runtime.settings.min_relevance
-    judged = judge(request.query, vector, kept, embedder=embedder.name)
+    judged = judge(
+        request.query, vector, [kept[candidate.id] for candidate in order], embedder=embedder.name
+    )
     chosen = choose(
         admit(judged, threshold if request.min_relevance is None else request.min_relevance),
         {candidate.id: candidate for candidate in ranked},
