@@ -17,6 +17,7 @@ from ingestion.jobs import SourceConfig, ingest
 from ingestion.sources.acl_file import parse_acl_file
 from ingestion.sources.folder import FolderSource
 from retrieval.api.app import create_app
+from retrieval.client.wire import TOKEN_VARIABLE, URL_VARIABLE
 from retrieval.evidence import RetrieveResponse
 from retrieval.mcp.tools import TOOLS
 from retrieval.query import RetrieveRequest
@@ -27,6 +28,7 @@ from tests.docs.documents import DOCUMENTS, ROOT, code, fences
 from tests.support.web import serving
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.docs.conftest import Reader
@@ -84,10 +86,9 @@ def test_every_request_that_is_shown_is_accepted() -> None:
         RetrieveRequest.model_validate_json(body)
 
 
-def test_the_client_that_is_shown_asks_and_checks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (example,) = (it.text for it in fences("docs/agents.md") if "import Clearance" in it.text)
+@pytest.fixture
+def _asked_by_ann(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A service, and the environment of a user whose client asks it."""
     (tmp_path / "handbook").mkdir()
     (tmp_path / "handbook" / "leave.md").write_text(LEAVE, encoding="utf-8")
     with Runtime.open(Settings(data_dir=tmp_path / "data", embedder="hash:64")) as runtime:
@@ -97,24 +98,40 @@ def test_the_client_that_is_shown_asks_and_checks(
             tenant="acme",
             config=SourceConfig(kind="folder", config={}),
         )
-        ann = Principal.parse("user:ann")
+        ann, scopes = Principal.parse("user:ann"), [ApiScope.RETRIEVE, ApiScope.VERIFY]
         with runtime.database.write("acme") as session:
             add_member(session, "acme", Principal.parse("group:staff"), ann, now=runtime.clock())
-            key = create_key(
-                session,
-                "acme",
-                ann,
-                api_scopes=[ApiScope.RETRIEVE, ApiScope.VERIFY],
-                now=runtime.clock(),
-            )
+            key = create_key(session, "acme", ann, api_scopes=scopes, now=runtime.clock())
         with serving(create_app(runtime)) as address:
             monkeypatch.setenv("CLEARANCE_URL", address)
             monkeypatch.setenv("CLEARANCE_TOKEN", key.token)
-            exec(compile(example, "docs/agents.md", "exec"), {})  # noqa: S102 - our own page
-    said = [line for line in capsys.readouterr().out.splitlines() if "route=" not in line]
+            yield
+
+
+def said_by(example: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What the one example of the page that holds some words prints."""
+    (shown,) = (fence.text for fence in fences("docs/agents.md") if example in fence.text)
+    exec(compile(shown, "docs/agents.md", "exec"), {})  # noqa: S102 - our own page
+    return [line for line in capsys.readouterr().out.splitlines() if "route=" not in line]
+
+
+@pytest.mark.usefixtures("_asked_by_ann")
+def test_the_client_that_is_shown_asks_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    said = said_by("import Clearance, RefusedError", capsys)
     assert said[0] == "answer"
     assert said[1].startswith("e1 Leave ")
     assert said[-1] == "supported"
+
+
+@pytest.mark.usefixtures("_asked_by_ann")
+def test_the_chain_that_is_shown_gives_documents_and_a_tool(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = said_by("ClearanceRetriever(", capsys)
+    assert said[0] == "Leave"
+    assert any(
+        line.endswith("28 days of leave a year, agreed with the team lead.") for line in said
+    )
 
 
 def test_the_answer_that_is_shown_is_one() -> None:
@@ -134,6 +151,7 @@ def test_agents_are_told_of_every_tool_argument_and_action() -> None:
 
 def test_every_setting_that_is_named_exists() -> None:
     known = set(re.findall(r"CLEARANCE_\w+", (ROOT / "docs/settings.md").read_text("utf-8")))
+    known |= {URL_VARIABLE, TOKEN_VARIABLE}
     for document in DOCUMENTS:
         named = set(re.findall(r"CLEARANCE_\w+", (ROOT / document).read_text("utf-8")))
         assert named <= known, document
