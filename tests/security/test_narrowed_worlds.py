@@ -15,6 +15,7 @@ import pytest
 from acl.caller import Narrowing
 from tests.security.test_two_worlds import chunk_ids, engine_named
 from tests.security.worlds import QUERIES, SECTIONS, replies
+from tests.support.clock import HOUR, NOON
 from tests.support.installation import Installation, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
 
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from tests.support.catalogue import Blank
 
 SPECS = (acl("open", allow("user:ann")), acl("team", allow("user:ann")))
+FILTERS = (
+    {"media_type": ["text/markdown"]},
+    {"media_type": ["text/plain"]},
+    {"modified_at": {"since": NOON}},
+    {"media_type": ["text/markdown"], "modified_at": {"before": NOON}},
+)
 NARROWED = replace(caller("user:ann"), narrowing=Narrowing(sources=frozenset({"wiki"})))
 
 
@@ -31,7 +38,9 @@ def shelf(rng: random.Random, size: int) -> dict[str, Shelved]:
     """Documents of few sections, so that the same text stands in both sources."""
     return {
         f"{number}.{rng.choice(['md', 'txt'])}": Shelved(
-            "\n\n".join(rng.sample(SECTIONS, rng.randint(1, 3))), rng.choice(["open", "team"])
+            "\n\n".join(rng.sample(SECTIONS, rng.randint(1, 3))),
+            rng.choice(["open", "team"]),
+            rng.choice([NOON, NOON - HOUR, None]),
         )
         for number in range(size)
     }
@@ -45,8 +54,10 @@ def asked(rng: random.Random) -> list[dict[str, object]]:
             "limit": rng.choice([2, 8]),
             "include": ["scores"],
             "sources": rng.choice([None, ["wiki"], ["mail"], ["wiki", "mail"]]),
+            "filters": filters,
         }
         for query in QUERIES
+        for filters in (None, rng.choice(FILTERS))
     ]
 
 

@@ -22,6 +22,7 @@ from ingestion.index.memory import MemoryHost
 from ingestion.index.shards import InProcessEdgeHost
 from ingestion.models import ChunkRow
 from tests.security.worlds import QUERIES, SOURCES, World, draw_world, replies, tell, twin
+from tests.support.clock import HOUR, NOON
 from tests.support.installation import Installation, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
 
@@ -33,6 +34,11 @@ ANN = caller("user:ann")
 WORDS = (
     *("loan", "credit", "policy", "holiday", "salary", "invoice", "audit", "branch", "mortgage"),
     *("rate", "limit", "2024", "4711", "secret", "merger", "bonus", "travel", "card", "fraud"),
+)
+FILTERS = (
+    {"media_type": ["text/markdown"]},
+    {"media_type": ["text/plain", "text/unheard"], "modified_at": {"since": NOON}},
+    {"modified_at": {"before": NOON + HOUR}},
 )
 # Few candidates, so that hidden chunks would push visible ones over the edge of a leg.
 _CANDIDATES = 3
@@ -96,6 +102,7 @@ def draw_request(rng: random.Random, query: str) -> dict[str, object]:
         "min_relevance": rng.choice([0.0, 0.0, 0.0, None]),
         "max_age_seconds": rng.choice([None, None, 1800]),
         "sources": rng.choice([None, None, ["wiki"], [*SOURCES, "unheard"]]),
+        "filters": rng.choice([None, None, *FILTERS]),
     }
 
 
