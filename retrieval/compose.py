@@ -71,7 +71,6 @@ def compose(
     *,
     request_id: str,
     view: str,
-    timings: Mapping[str, float],
     scores: bool,
     policy: TrustPolicy,
     next_cursor: str | None = None,
@@ -98,7 +97,6 @@ def compose(
         view=view,
         next_cursor=next_cursor,
         usage=shapes.Usage(evidence_tokens=sum(piece.chunk.tokens for piece in found.pieces)),
-        timings_ms=dict(timings),
     )
 
 

@@ -145,13 +145,14 @@ def _respond(
         request_id=request_id,
         view=before.resolved.view.digest,
         next_cursor=next_cursor,
-        timings=watch.stages if Include.TIMINGS in request.include else {},
         scores=Include.SCORES in request.include,
         policy=runtime.settings.trust_policy,
     )
     acl_ids = {piece.chunk.id: piece.chunk.acl_id for piece in found.pieces}
     response = account_for_answer(runtime, caller, request, response, acl_ids=acl_ids)
-    watch.lap("record")
+    watch.lap("account")
+    if Include.TIMINGS in request.include:
+        response = response.model_copy(update={"timings_ms": dict(watch.stages)})
     record(
         runtime,
         caller,
