@@ -171,7 +171,7 @@ ACCESS: Final = (
         EDGE,
         "if len(place) > 1:",
         "if len(place) > 9:",
-        ("tests/contract/index/test_congruence.py", "-k", "edge and filter"),
+        ("tests/contract/index/test_behaviour.py", "-k", "edge and as_a_whole"),
     ),
     Mutant(
         "what satisfies a filter is cited",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from acl.conditions import AnyOf
+from acl.conditions import AnyOf, Between
 from ingestion.errors import IndexUnavailableError
+from ingestion.index.facets import Facets
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import IndexHost, SearchRequest, VectorIndex
 from tests.contract.index.worlds import (
@@ -154,6 +155,36 @@ def test_an_own_filter_narrows_both_legs_and_moves_no_score(index: VectorIndex) 
     wanted = {chunk_id(number) for number in range(0, 30, 3)}
     assert narrowed.dense == tuple(hit for hit in everything.dense if hit.id in wanted)
     assert narrowed.sparse == tuple(hit for hit in everything.sparse if hit.id in wanted)
+
+
+def test_a_filter_holds_of_one_place_as_a_whole(index: VectorIndex) -> None:
+    """Of what stands in an old text and in a new page, there is no old page and no new text."""
+    old, new = (
+        Facets("wiki", "d0", "text/plain", 5),
+        Facets("mail", "d1", "text/html", 9),
+    )
+    index.upsert([point(1, places=(old, new)), point(2, places=(old,)), point(3, places=(new,))])
+    until, since = Between("modified", None, 6), Between("modified", 6, None)
+    text, page = AnyOf("media_type", ("text/plain",)), AnyOf("media_type", ("text/html",))
+    wiki, first = AnyOf("source", ("wiki",)), AnyOf("document", ("d0",))
+    for own, expected in (
+        ((text, until), {1, 2}),
+        ((page, since), {1, 3}),
+        ((page, until), set()),
+        ((text, since), set()),
+        ((wiki, page), set()),
+        ((wiki, first, text, until), {1, 2}),
+        ((wiki, first, text, since), set()),
+        ((Between("modified", 6, 9),), set()),
+        ((Between("modified", 5, 6),), {1, 2}),
+    ):
+        asked = SearchRequest(direction(0), encode_query("loan"), limit=9, own=own)
+        found = ids(index.search(scope("a0"), asked).dense)
+        assert set(found) == {chunk_id(number) for number in expected}, own
+    mail = scope("a0", sources=frozenset({"mail"}))
+    for own, expected in (((page,), {1, 3}), ((text,), set()), ((until,), set())):
+        asked = SearchRequest(direction(0), None, limit=9, own=own)
+        assert set(ids(index.search(mail, asked).dense)) == {chunk_id(n) for n in expected}, own
 
 
 def test_an_excluded_chunk_is_as_if_it_were_not_there(index: VectorIndex) -> None:
