@@ -24,7 +24,8 @@ Directory = Annotated[
     Path,
     typer.Option(
         "--data",
-        help="corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, as BEIR lays them out.",
+        help="corpus.jsonl, queries.jsonl and qrels/SPLIT.tsv, as BEIR lays them out; or .all, "
+        ".qry and qrel files, as SMART does.",
         metavar="DIR",
         file_okay=False,
         exists=True,
@@ -61,11 +62,12 @@ def retrieval(
         from retrieval.evaluation.judged import read_judged
         from retrieval.evaluation.resample import Resampling
         from retrieval.evaluation.retrieval import evaluate_retrieval
+        from retrieval.evaluation.smart import is_smart, read_smart
         from retrieval.runtime import Runtime
         from retrieval.settings import Settings
 
         shares = _shares(acl_selectivity)
-        judged = read_judged(data, split=split)
+        judged = (read_smart if is_smart(data) else read_judged)(data, split=split)
         with TemporaryDirectory(prefix="clearance-eval-") as home:
             # Idle for seconds only: nobody asks this index again.
             settings = Settings(data_dir=Path(home) / "data", index_idle_seconds=5)
