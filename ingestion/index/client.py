@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ingestion.errors import IndexUnavailableError
 from ingestion.index import rpc
 from ingestion.index.channel import Channel
+from ingestion.index.facets import portions
 from ingestion.index.gate import GatedIndex
 from ingestion.index.launch import launch
 from ingestion.index.rendezvous import Rendezvous, locked
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _POINTS_PER_CALL: Final = 256  # Keeps a frame small and lets searches in between.
 _IDS_PER_CALL: Final = 4096
+_PLACES_PER_CALL: Final = 16_384
 _START_SECONDS: Final = 120.0  # A long log may have to be replayed.
 _CALL_SECONDS: Final = 120.0  # Opening a long log makes calls wait, and must fail none.
 _ATTEMPTS: Final = 3  # A process may be succeeded, and its successor die.
@@ -234,10 +236,8 @@ class _RemoteEngine:
             self._call(Method.DELETE, list(ids[start : start + _IDS_PER_CALL]))
 
     def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
-        items = list(changes.items())
-        for start in range(0, len(items), _IDS_PER_CALL):
-            some = dict(items[start : start + _IDS_PER_CALL])
-            self._call(Method.SET_PLACES, rpc.pack_places(some))
+        for portion in portions(changes, most=_PLACES_PER_CALL):
+            self._call(Method.SET_PLACES, rpc.pack_places(portion))
 
     def search(self, search: ClearedSearch) -> SearchResult:
         return rpc.unpack_result(self._call(Method.SEARCH, rpc.pack_search(search)))

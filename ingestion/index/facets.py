@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from acl.conditions import SOURCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
 DOCUMENT: Final = "document"
 MEDIA_TYPE: Final = "media_type"
@@ -71,6 +71,25 @@ def ordered(places: Iterable[Facets]) -> tuple[Facets, ...]:
             ),
         )
     )
+
+
+def portions(
+    changes: Mapping[str, tuple[Facets, ...]], *, most: int
+) -> Iterator[dict[str, tuple[Facets, ...]]]:
+    """Changes of places in portions of about ``most`` places, each chunk whole and in one of them.
+
+    A chunk may stand in thousands of documents, and what travels has a largest size.
+    """
+    portion: dict[str, tuple[Facets, ...]] = {}
+    weight = 0
+    for chunk, places in changes.items():
+        if portion and weight + len(places) > most:
+            yield portion
+            portion, weight = {}, 0
+        portion[chunk] = places
+        weight += len(places) + 1
+    if portion:
+        yield portion
 
 
 def ticks(at: datetime) -> int:

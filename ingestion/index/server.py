@@ -20,6 +20,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from acl.conditions import TENANT, AnyOf
 from ingestion.errors import IndexUnavailableError
 from ingestion.index import schema
+from ingestion.index.facets import portions
 from ingestion.index.gate import GatedIndex
 from ingestion.index.port import Hit, SearchResult, SparseVector
 from ingestion.index.scoring import answer
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 OLDEST_SERVER: Final = (1, 19)
 _BATCH: Final = 256
 _IDS: Final = 4096
+_PLACES: Final = 4096
 _SEPARATOR: Final = "~"  # Cannot stand in a generation's name or in a prefix.
 _NOT_FOUND: Final = 404
 
@@ -161,22 +163,20 @@ class _Collection:
             self._client.delete(self._name, list(ids), wait=True)
 
     def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
-        groups: dict[tuple[Facets, ...], list[str]] = {}
         held = self.has(list(changes))  # A call that names an unknown id may be refused whole.
-        for chunk, places in changes.items():
-            if chunk in held:
+        known = {chunk: places for chunk, places in changes.items() if chunk in held}
+        for portion in portions(known, most=_PLACES):
+            groups: dict[tuple[Facets, ...], list[models.ExtendedPointId]] = {}
+            for chunk, places in portion.items():
                 groups.setdefault(places, []).append(chunk)
-        operations = [
-            models.SetPayloadOperation(
-                set_payload=models.SetPayload(payload=schema.placed(places), points=[*ids])
-            )
-            for places, ids in groups.items()
-        ]
-        for start in range(0, len(operations), _BATCH):
-            with _server_errors("set_places", self._generation):
-                self._client.batch_update_points(
-                    self._name, operations[start : start + _BATCH], wait=True
+            operations = [
+                models.SetPayloadOperation(
+                    set_payload=models.SetPayload(payload=schema.placed(places), points=ids)
                 )
+                for places, ids in groups.items()
+            ]
+            with _server_errors("set_places", self._generation):
+                self._client.batch_update_points(self._name, operations, wait=True)
 
     def search(self, search: ClearedSearch) -> SearchResult:
         return answer(self, search)
