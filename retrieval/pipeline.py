@@ -26,7 +26,7 @@ from retrieval.account import account_for_answer, withdraw
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
 from retrieval.cursor import cursor_after, offset_of
-from retrieval.filters import require_layout, standing_where
+from retrieval.filtering import require_layout, standing_where
 from retrieval.gate import admit, judge
 from retrieval.query import Include
 from retrieval.ranking import fuse
@@ -208,14 +208,13 @@ def _answer(
     chunks, sources = _fetch(runtime, request, before, ranked, fingerprint=embedder.fingerprint)
     watch.lap("fetch")
     fetched = [chunks[candidate.id] for candidate in ranked if candidate.id in chunks]
-    kept = {chunk.id: chunk for chunk in fetched if recheck(scope, chunk)}
+    kept = [chunk for chunk in fetched if recheck(scope, chunk)]
     metrics.current().recheck_drops(len(fetched) - len(kept))
-    vectors = {ident: chunk.vector for ident, chunk in kept.items()}
-    order = refine([candidate for candidate in ranked if candidate.id in kept], vectors, vector)
+    vectors = {chunk.id: chunk.vector for chunk in kept}
+    order = refine([candidate for candidate in ranked if candidate.id in vectors], vectors, vector)
     threshold = runtime.settings.min_relevance
-    judged = judge(
-        request.query, vector, [kept[candidate.id] for candidate in order], embedder=embedder.name
-    )
+    ordered = [chunks[candidate.id] for candidate in order]
+    judged = judge(request.query, vector, ordered, embedder=embedder.name)
     chosen = choose(
         admit(judged, threshold if request.min_relevance is None else request.min_relevance),
         {candidate.id: candidate for candidate in ranked},
