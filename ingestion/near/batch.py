@@ -1,16 +1,17 @@
 """The texts that are compared in one go, as far as they are held meanwhile.
 
-Of each text its hash and one letter for each word in memory, and its signature on a shelf. The text
+Of each text its hash, its signature and one letter for each word, all of it on a shelf. The text
 itself is read again when a pair of it is confirmed, which few need.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from ingestion.near.shelf import Column
 from ingestion.near.signature import BANDS, NOTHING, bands, signatures
 from ingestion.near.words import words
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
     from ingestion.near.shelf import Shelf
     from ingestion.near.signature import Bands
+
+    Places: TypeAlias = NDArray[np.int64]
+
+_HASH_CHARS: Final = 64  # SHA-256
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,49 +46,59 @@ class Batch:
     """Texts by their place, in the order of their hashes.
 
     Attributes:
-        shelf: where what is large about them is kept.
-        shas: their hashes.
-        letters: for the sieve.
+        shelf: where everything about them is kept.
     """
 
     def __init__(self, shelf: Shelf) -> None:
         """No text yet."""
         self.shelf = shelf
-        self.shas: list[str] = []
-        self.letters: list[bytes] = []
-        self._worded: list[bool] = []
-        self._parts: list[Bands] = []
+        self._shas = Column(shelf, f"S{_HASH_CHARS}")
+        self._worded = Column(shelf, np.bool_)
+        self._bands = Column(shelf, "<u8", BANDS)
+        self._letters = Column(shelf, np.uint8)
+        self._ends = Column(shelf, np.int64)
 
     def __len__(self) -> int:
         """How many texts."""
-        return len(self.shas)
+        return len(self._shas)
 
     def add(self, shas: Sequence[str], made: Marks) -> None:
-        """Take in more texts, of later hashes than all before, and what was made of them."""
-        self.shas.extend(shas)
-        self.letters.extend(made.letters)
-        self._worded.extend(map(bool, made.signatures))
-        rows = bands([signature for signature in made.signatures if signature])
-        part = self.shelf.empty(rows.shape, rows.dtype)
-        part[:] = rows
-        self._parts.append(part)
+        """Take in more texts, of later hashes than all before, and what was made of them.
+
+        Args:
+            shas: hexadecimal, 64 digits at most.
+            made: what was made of the texts, in the same order.
+        """
+        self._shas.extend(np.array(shas, dtype=f"S{_HASH_CHARS}"))
+        self._worded.extend(np.array([bool(one) for one in made.signatures], dtype=np.bool_))
+        self._bands.extend(bands([signature for signature in made.signatures if signature]))
+        lengths = np.array([len(letters) for letters in made.letters], dtype=np.int64)
+        self._ends.extend(len(self._letters) + np.cumsum(lengths))
+        self._letters.extend(np.frombuffer(b"".join(made.letters), dtype=np.uint8))
+
+    def shas(self, places: Places) -> list[str]:
+        """Hashes of the texts at some places."""
+        return [sha.decode() for sha in self._shas.all[places].tolist()]
+
+    def letters(self, places: Places) -> list[bytes]:
+        """Of the texts at some places, for the sieve."""
+        ends = self._ends.all
+        begins = np.where(places > 0, ends[places - 1], 0)
+        held = self._letters.all
+        spans = zip(begins.tolist(), ends[places].tolist(), strict=True)
+        return [held[begin:end].tobytes() for begin, end in spans]
 
     def worded(self) -> NDArray[np.int64]:
         """Places of the texts that have words: what has none nearly agrees with nothing."""
-        return np.flatnonzero(self._worded)
+        return np.flatnonzero(self._worded.all)
 
     def bands(self) -> Bands:
         """One row for each text that has words."""
-        if len(self._parts) != 1:
-            whole = self.shelf.empty((sum(map(len, self._parts)), BANDS), np.dtype("<u8"))
-            if self._parts:
-                np.concatenate(self._parts, out=whole)
-            self._parts = [whole]
-        return self._parts[0]
+        return self._bands.all
 
-    def signatures(self, places: NDArray[np.int64]) -> list[bytes]:
+    def signatures(self, places: Places) -> list[bytes]:
         """Those of the texts at some places, as stored."""
         rows = np.searchsorted(self.worded(), places)
-        worded = [self._worded[place] for place in places.tolist()]
+        worded = self._worded.all[places]
         signed = iter(self.bands()[rows[worded]])
-        return [next(signed).tobytes() if one else NOTHING for one in worded]
+        return [next(signed).tobytes() if one else NOTHING for one in worded.tolist()]

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+import numpy as np
+
 from acl.digest import keyed_id
 from ingestion.active import current_generation
 from ingestion.errors import BusyError
@@ -29,9 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from acl.orm import Database
-    from ingestion.near.batch import Marks
+    from ingestion.near.batch import Marks, Places
     from ingestion.near.confirm import NearPair
-    from ingestion.near.search import Places
 
 BATCH: Final = 1 << 17
 """Texts compared with all others in one pass; decides how much memory a settling takes."""
@@ -153,7 +154,7 @@ def _unsettled(corpus: Corpus, companion: Companion) -> Iterator[Batch]:
         batch = _batch(corpus, companion, after)
         if len(batch):
             yield batch
-            after = batch.shas[-1]
+            (after,) = batch.shas(np.array([len(batch) - 1]))
         elif after:
             after = ""
         else:
@@ -210,7 +211,12 @@ def _write(
     Returns:
         How many of the texts are crowded.
     """
-    slice_of = {sha: n // WRITE for n, sha in enumerate(search.shas(places))} if pairs else {}
+    slice_of: dict[str, int] = {}
+    if pairs:
+        told = {sha for pair in pairs for sha in (pair.first, pair.second)}
+        for number, first in enumerate(range(0, len(places), WRITE)):
+            shas = search.shas(places[first : first + WRITE])
+            slice_of.update(dict.fromkeys(told.intersection(shas), number))
     due: dict[int, list[NearPair]] = {}
     for pair in pairs:
         last = max(slice_of.get(pair.first, 0), slice_of.get(pair.second, 0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ingestion.near.batch import Batch
+    from ingestion.near.batch import Batch, Places
     from ingestion.near.candidates import Rows
     from ingestion.near.corpus import Corpus
-
-    Places: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Search:
             most: with how many texts of one crowd a text is compared.
         """
         self._batch = batch
-        self._shas = batch.shas.copy()
+        self._others: list[str] = []
         self._worded = batch.worded()
         self._candidates = Candidates(batch.bands(), most=most, shelf=batch.shelf)
         found = [np.empty((0, 2), dtype=np.int64)]
@@ -82,10 +80,10 @@ class Search:
         # A text that is live no more has no letters, and agrees with nothing.
         theirs = [letters.get(shas[row], b"") for row in rows[:, 1].tolist()]
         pairs = np.column_stack([self._worded[rows[:, 0]], rows[:, 1]])
-        pairs = pairs[sift(self._letters(pairs[:, 0]), theirs)]
+        pairs = pairs[sift(self._batch.letters(pairs[:, 0]), theirs)]
         met, place = np.unique(pairs[:, 1], return_inverse=True)
-        pairs[:, 1] = place + len(self._shas)
-        self._shas += [shas[row] for row in met.tolist()]
+        pairs[:, 1] = place + len(self._batch) + len(self._others)
+        self._others += [shas[row] for row in met.tolist()]
         return pairs
 
     def portions(self, most: int) -> Iterator[Portion]:
@@ -95,7 +93,7 @@ class Search:
         for end, rows in self._candidates.among():
             last = int(self._worded[end]) if end < len(self._worded) else len(self._batch)
             pairs = self._worded[rows]
-            may = sift(self._letters(pairs[:, 0]), self._letters(pairs[:, 1]))
+            may = sift(self._batch.letters(pairs[:, 0]), self._batch.letters(pairs[:, 1]))
             first, beyond = np.searchsorted(self._older[:, 0], (begin, last))
             waiting += [pairs[may], self._older[first:beyond]]
             begin = last
@@ -105,8 +103,12 @@ class Search:
             waiting, done = [], last
 
     def shas(self, places: Places) -> list[str]:
-        """The hashes of some texts."""
-        return [self._shas[place] for place in places.tolist()]
+        """The hashes of some texts, of the batch or others."""
+        size = len(self._batch)
+        ours = iter(self._batch.shas(places[places < size]))
+        return [
+            next(ours) if place < size else self._others[place - size] for place in places.tolist()
+        ]
 
     def signed(self, places: Places) -> list[Signed]:
         """Some texts of the batch as they are stored: hash, signature, whether crowded."""
@@ -121,15 +123,12 @@ class Search:
         return crowded
 
     def _portion(self, begin: int, end: int, pairs: Rows) -> Portion:
-        met = np.zeros(len(self._shas), dtype=np.bool_)
+        met = np.zeros(len(self._batch) + len(self._others), dtype=np.bool_)
         met[pairs] = True
         among = met[begin:end]
-        ordered = neighbours_first(pairs).tolist()
+        ones, others = map(self.shas, neighbours_first(pairs).T)
         return Portion(
             np.flatnonzero(~among) + begin,
             np.flatnonzero(among) + begin,
-            [(self._shas[one], self._shas[other]) for one, other in ordered],
+            list(zip(ones, others, strict=True)),
         )
-
-    def _letters(self, places: Places) -> list[bytes]:
-        return [self._batch.letters[place] for place in places.tolist()]

@@ -48,3 +48,38 @@ class Shelf:
         except OSError:
             return np.empty(shape, dtype=dtype)
         return mapped.view(np.ndarray)
+
+
+class Column:
+    """Values, or rows of them, that are added at the end; on the shelf once they are many."""
+
+    def __init__(self, shelf: Shelf, dtype: DTypeLike, *width: int) -> None:
+        """Hold nothing yet.
+
+        Args:
+            shelf: where they go.
+            dtype: of one value.
+            width: of one row, if it is more than a value.
+        """
+        self._shelf, self._dtype, self._width = shelf, dtype, width
+        self._held = shelf.empty((0, *width), dtype)
+        self._size = 0
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return self._size
+
+    def extend(self, more: NDArray[Any]) -> None:
+        """Add rows. Arrays that :attr:`all` gave before may not be of these any more."""
+        size = self._size + len(more)
+        if size > len(self._held):
+            larger = self._shelf.empty((max(size, 2 * len(self._held)), *self._width), self._dtype)
+            larger[: self._size] = self.all
+            self._held = larger
+        self._held[self._size : size] = more
+        self._size = size
+
+    @property
+    def all(self) -> NDArray[Any]:
+        """Every row, without copying."""
+        return self._held[: self._size]

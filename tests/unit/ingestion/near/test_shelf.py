@@ -57,20 +57,24 @@ def test_a_full_disk_is_told_by_the_request_and_not_by_a_dying_process(
 
 
 @pytest.mark.parametrize("pages", [0, 1, 3])
-def test_a_batch_gives_back_every_signature_it_was_given(
+def test_a_batch_gives_back_all_that_it_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     monkeypatch.setattr(shelf, "SMALL", 0)
-    batch, given = Batch(Shelf(tmp_path)), list[bytes]()
+    batch, given, letters = Batch(Shelf(tmp_path)), list[bytes](), list[bytes]()
     for page in range(pages):
         made: Marks = marks([f"text {page} of many words", "...", f"another {page}"])
         batch.add([f"{page}-{place}" for place in range(3)], made)
         given += made.signatures
+        letters += made.letters
     assert given.count(NOTHING) == pages
     assert batch.signatures(np.arange(len(batch))) == given
     assert batch.signatures(np.arange(len(batch))[::-2]) == given[::-2]
     wordless = np.array([place for place, one in enumerate(given) if not one], dtype=np.int64)
     assert batch.signatures(wordless) == [NOTHING] * pages
+    every = np.arange(len(batch))
+    assert batch.shas(every[::-1]) == [f"{n}-{m}" for n in range(pages) for m in range(3)][::-1]
+    assert batch.letters(every[::2]) == letters[::2]
     assert batch.worded().tolist() == [n for n, one in enumerate(given) if one]
     assert batch.bands().shape == (2 * pages, BANDS)
     assert batch.bands().tobytes() == b"".join(given)
