@@ -4,13 +4,12 @@ Fields are AND-ed, values of a field are alternatives, and all of it must hold o
 place: a chunk of an old report and of a new memo is no old memo. A filter is AND-ed under the
 caller's scope before anything is ranked, so it can only narrow; what the caller may not see answers
 it as what does not exist. There is no OR across fields, no NOT, and no way to name a tenant, an ACL
-or a person.
+or a person. What never lives here: the index and the catalogue, so that clients can import it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -24,19 +23,11 @@ from pydantic import (
     model_validator,
 )
 
-from acl.conditions import SOURCE, Between, caller_filter, stands
-from ingestion.active import generation_row
-from ingestion.errors import IndexOutdatedError
-from ingestion.index.facets import DOCUMENT, LAYOUT, MEDIA_TYPE, MODIFIED, ticks
-from ingestion.rows import facets
+from acl.conditions import SOURCE, Between, caller_filter
+from ingestion.index.facets import DOCUMENT, MEDIA_TYPE, MODIFIED, ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from acl.conditions import Condition
-    from acl.orm import Database
-    from ingestion.catalog import Place, StoredChunk
-    from ingestion.index.facets import Facets
 
 MAX_FILTER_VALUES = 100
 MEDIA_TYPE_SHAPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
@@ -147,44 +138,3 @@ def conditions(filters: Filters) -> tuple[Condition, ...]:
         since, before = (None if at is None else ticks(at) for at in (period.since, period.before))
         own = (*own, Between(MODIFIED, since, before))
     return own
-
-
-def require_layout(database: Database, generation: str, own: tuple[Condition, ...]) -> None:
-    """Make sure that a generation holds what a filter asks for.
-
-    Every generation knows the sources of a chunk; the rest only those built since it is stored.
-
-    Raises:
-        IndexOutdatedError: it does not. An answer from it would leave out what it should find.
-    """
-    if all(condition.field == SOURCE for condition in own):
-        return
-    row = generation_row(database, generation)
-    if row is not None and row.layout < LAYOUT:
-        raise IndexOutdatedError(
-            "filters: the index was built by an older version and knows documents by their source "
-            "alone; filter on source, or have an operator run 'clearance reindex --full'"
-        )
-
-
-def standing_where(
-    chunks: Mapping[str, StoredChunk], own: tuple[Condition, ...]
-) -> dict[str, StoredChunk]:
-    """Chunks with the places that satisfy ``own``, and none without one.
-
-    The index has been asked the same. Asked again of the catalogue it decides what is cited, and
-    leaves out what has been written since.
-    """
-    rest = [condition for condition in own if condition.field != SOURCE]  # read by source already
-    if not rest:
-        return dict(chunks)
-    kept = {}
-    for ident, chunk in chunks.items():
-        places = tuple(place for place in chunk.places if stands(rest, _facets(place).fields()))
-        if places:
-            kept[ident] = replace(chunk, places=places)
-    return kept
-
-
-def _facets(place: Place) -> Facets:
-    return facets(place.source, place.document_id, place.media_type, place.modified_at)

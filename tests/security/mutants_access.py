@@ -176,7 +176,7 @@ ACCESS: Final = (
     Mutant(
         "what satisfies a filter is cited",
         "the other documents that say the same are named beside the one that was asked for",
-        "retrieval/filters.py",
+        "retrieval/filtering.py",
         "            kept[ident] = replace(chunk, places=places)",
         "            kept[ident] = chunk",
         ("tests/security/test_filters.py",),
@@ -184,7 +184,7 @@ ACCESS: Final = (
     Mutant(
         "an index too old for a filter says so",
         "evidence is missing without a word after an upgrade",
-        "retrieval/filters.py",
+        "retrieval/filtering.py",
         "row.layout < LAYOUT",
         "row.layout < 0",
         ("tests/security/test_filters.py",),
