@@ -197,15 +197,6 @@ def test_each_token_sees_its_own_and_nothing_else(served: Served) -> None:
     assert "Initech closes" not in hidden.content[0].text
 
 
-def test_a_filter_narrows_what_a_tool_finds(served: Served) -> None:
-    token = served.key("ann")[1]
-    for media_type, expected in (("text/markdown", True), ("application/pdf", False)):
-        answer = served.call(
-            token, "retrieve", query=QUESTION, filters={"media_type": [media_type]}
-        )
-        assert bool(answer.structured_content["evidence"]) is expected
-
-
 def test_sources_and_evidence_can_be_read(served: Served) -> None:
     _, token = served.key("ann")
     found = served.call(token, "retrieve", query=QUESTION).structured_content["evidence"][0]

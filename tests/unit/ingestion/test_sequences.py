@@ -242,6 +242,9 @@ def visible(world: Installation, host: InterruptedHost) -> dict[str, Any]:
     name_of = {values[0]: key for key, values in found["documents"].items()}
     found["documents"] = {key: values[1:] for key, values in found["documents"].items()}
     found["occurrences"] = sorted((name_of[row[0]], *row[1:]) for row in found["occurrences"])
+    for ident, (tenant, acl_id, places, *rest) in found["points"].items():
+        named = {replace(one, document=str(name_of[one.document])) for one in places}
+        found["points"][ident] = (tenant, acl_id, named, *rest)
     return found
 
 
