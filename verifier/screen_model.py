@@ -1,6 +1,7 @@
 """The trained injection screen: how much each window of a text looks like an order to a machine.
 
-A linear model over hashed features. Its weights are small integers that come with the package, and
+A linear model over hashed features reads every window, and a small network reads those again that
+look most like an order. The weights of both are small integers that come with the package, and
 they are added as integers, so a score is the same on every machine, alone or in any batch. Behind
 the rules, never instead of them; `docs/injection-model.md` says what it is worth.
 
@@ -8,6 +9,7 @@ What must never live here: training, or an import that training needs.
 """
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import exp, sqrt
@@ -19,12 +21,18 @@ import numpy as np
 from verifier.errors import ScreenModelError
 from verifier.reviewed import reviewed
 from verifier.screen_features import BITS, FeatureReader, Features, Window
+from verifier.screen_network import Network
+from verifier.screen_pieces import PieceReader
+from verifier.skeleton import skeleton
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WEIGHTS: Final = "injection.npz"
-SHA256: Final = "226b3e007b324e581e77ecde4c17ece46e7dbf5b61fe37d9b253cd2449185b8b"
+SHA256: Final = "43ad363e58f8d46b6109393dd87f3cebb78ec3a3ac202e741271935d72f55775"
+
+AGAIN: Final = 3
+"""Windows of a text that are read again even where none is loud."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,10 @@ class ScreenModel:
 
         Args:
             stored: A NumPy archive: `weights` (2 ** BITS, int8), `words` and `classes` (which word
-                is of which class), and `scale`, `bias`, `slope`, `offset`, `certain`, `suspected`.
+                is of which class), `scale` and `bias` of the linear model, `loud` (the sum from
+                which a window is always read again), `share` (what the network's sum counts beside
+                it), `slope` and `offset` of the calibration, `certain` and `suspected`; `pieces`,
+                and the parts of a `Network`.
 
         Raises:
             ScreenModelError: It is no such archive.
@@ -61,14 +72,20 @@ class ScreenModel:
                 words = archive["words"].tobytes().decode().split("\n")
                 classes = archive["classes"].tolist()
                 numbers = {name: float(archive[name]) for name in _NUMBERS}
+                pieces = archive["pieces"].tobytes().decode().split("\n")
+                self._network = Network.read(archive)
             self._reader = FeatureReader(dict(zip(words, classes, strict=True)))
+            self._pieces = PieceReader(pieces)
         except (OSError, EOFError, KeyError, ValueError, TypeError, BadZipFile) as error:
             raise ScreenModelError(
                 f"{WEIGHTS} is not a screen model ({type(error).__name__}); reinstall the package"
             ) from error
         if self._weights.shape != (1 << BITS,) or self._weights.dtype != np.int8:
             raise ScreenModelError(f"{WEIGHTS} has weights of another size; reinstall the package")
+        if self._network.pieces != len(pieces):
+            raise ScreenModelError(f"{WEIGHTS} has another list of pieces; reinstall the package")
         self._scale, self._bias = numbers["scale"], numbers["bias"]
+        self._loud, self._share = numbers["loud"], numbers["share"]
         self._slope, self._offset = numbers["slope"], numbers["offset"]
         self.certain = numbers["certain"]
         self.suspected = numbers["suspected"]
@@ -88,7 +105,8 @@ class ScreenModel:
         Args:
             text: Sanitised text.
         """
-        return max((self._scored(window) for window in self._reader.windows(text)), default=0.0)
+        windows = self._reader.windows(text)
+        return max((chance for _, chance in self._read_again(windows, text)), default=0.0)
 
     def passages(self, text: str) -> list[Passage]:
         """Find what reaches the lower threshold, as narrow as it can be said.
@@ -103,27 +121,33 @@ class ScreenModel:
             Passages, ascending, apart from each other.
         """
         windows = self._reader.windows(text)
-        scores = [self._scored(window) for window in windows]
-        if max(scores, default=0.0) < self.suspected:
-            return []
-        singles = self._reader.sentences(text)
-        alone = [self._scored(sentence) for sentence in singles]
-        told = [0.0] * len(singles)
-        for first, score in enumerate(scores):
-            if score < self.suspected:
-                continue
-            members = range(first, min(first + 2, len(singles)))
-            named = [at for at in members if alone[at] >= self.suspected] or members
-            for at in named:
-                told[at] = max(told[at], score)
-        return list(_passages(singles, told))
+        reached = [it for it in self._read_again(windows, text) if it[1] >= self.suspected]
+        alone = {window.sentences[0] for window, _ in reached if len(window.sentences) == 1}
+        told: dict[int, float] = {}
+        for window, chance in reached:
+            for at in [at for at in window.sentences if at in alone] or window.sentences:
+                told[at] = max(told.get(at, 0.0), chance)
+        # The first windows are those of one sentence each, in order.
+        return _joined([(at, windows[at], told[at]) for at in sorted(told)])
 
-    def _scored(self, window: Window) -> float:
-        z = self._slope * self.decision(window.features) + self._offset
+    def _read_again(self, windows: Sequence[Window], text: str) -> list[tuple[Window, float]]:
+        """The windows that look most like an order, and the chance that each is one.
+
+        Read again are the highest of a text, which decide its score, and all that are loud, so
+        that nothing of a text full of orders is passed over.
+        """
+        sums = [self.decision(window.features) for window in windows]
+        highest = sorted(range(len(sums)), key=lambda at: (-sums[at], at))
+        chosen = [at for rank, at in enumerate(highest) if rank < AGAIN or sums[at] >= self._loud]
+        return [(windows[at], self._chance(windows[at], sums[at], text)) for at in sorted(chosen)]
+
+    def _chance(self, window: Window, linear: float, text: str) -> float:
+        pieces = self._pieces.read(skeleton(text[window.start : window.end]))
+        z = self._slope * (linear + self._share * self._network.decision(pieces)) + self._offset
         return 1 / (1 + exp(-z)) if z > -_LARGEST else 0.0
 
     def decision(self, features: Features) -> float:
-        """The weighted sum, as the training left it, before it is calibrated."""
+        """The weighted sum of a window's features, before it is read again."""
         total = int(self._weights[features].sum(dtype=np.int64))
         return self._scale * total / sqrt(max(len(features), 1)) + self._bias
 
@@ -131,7 +155,9 @@ class ScreenModel:
 _LARGEST: Final = 700.0
 """Beyond it the exponential overflows."""
 
-_NUMBERS: Final = ("scale", "bias", "slope", "offset", "certain", "suspected")
+_NUMBERS: Final = (
+    "scale", "bias", "loud", "share", "slope", "offset", "certain", "suspected",
+)  # fmt: skip
 
 
 @cache
@@ -140,17 +166,19 @@ def shipped_model() -> ScreenModel:
     return ScreenModel.shipped()
 
 
-def _passages(singles: list[Window], told: list[float]) -> list[Passage]:
-    """Join neighbouring sentences that were told of."""
+def _joined(told: Sequence[tuple[int, Window, float]]) -> list[Passage]:
+    """Join neighbouring sentences that were told of.
+
+    Args:
+        told: Number, window and score of each sentence, ascending.
+    """
     found: list[Passage] = []
-    open_until = -1
-    for at, (sentence, score) in enumerate(zip(singles, told, strict=True)):
-        if not score:
-            continue
-        if found and open_until == at:
+    behind = -1
+    for at, sentence, score in told:
+        if found and behind == at:
             last = found.pop()
             found.append(Passage(last.start, max(last.end, sentence.end), max(last.score, score)))
         else:
             found.append(Passage(sentence.start, sentence.end, score))
-        open_until = at + 1
+        behind = at + 1
     return found

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 STRENGTH = 3.0
 _FEWEST = 15
-_MOST_WINDOWS = 40
+_MOST_SENTENCES = 40
 _LONG = 6
 _STEPS = 127
 
@@ -36,30 +36,42 @@ class Windows:
         features: Shape (windows, 2 ** BITS), each row of unit length.
         text: Which text a window is of.
         label: Whether the window holds the attack, or half of it.
+        said: What stands in each window.
         kinds: The kind of each text.
     """
 
     features: csr_matrix
     text: np.ndarray
     label: np.ndarray
+    said: list[str]
     kinds: list[str]
 
-    def best(self, weights: np.ndarray, bias: float) -> np.ndarray:
-        """The highest weighted sum of each text; shape (texts,)."""
-        sums = self.features @ weights + bias
+    def best(self, members: np.ndarray, sums: np.ndarray) -> np.ndarray:
+        """The highest sum of each text over some of its windows; shape (texts,)."""
         best = np.full(len(self.kinds), sums.min(initial=0.0))
-        np.maximum.at(best, self.text, sums)
+        np.maximum.at(best, self.text[members], sums)
         return best
+
+    def highest(self, sums: np.ndarray, most: int) -> np.ndarray:
+        """Which windows are among the highest of their text, ascending."""
+        order = np.lexsort((-sums, self.text))
+        of = self.text[order]
+        first = np.flatnonzero(np.r_[True, of[1:] != of[:-1]])
+        rank = np.arange(len(of)) - np.repeat(first, np.diff(np.r_[first, len(of)]))
+        return np.sort(order[rank < most])
 
 
 def read(examples: Sequence[Example], reader: FeatureReader) -> Windows:
     """Cut examples into windows and read the features of each."""
-    indices, ends, owners, labels = [], [0], [], []
+    indices, ends, owners, labels, said = [], [0], [], [], []
     for owner, example in enumerate(examples):
-        for window in reader.windows(example.text)[:_MOST_WINDOWS]:
+        for window in reader.windows(example.text):
+            if window.sentences.start >= _MOST_SENTENCES:
+                continue
             indices.append(window.features)
             ends.append(ends[-1] + len(window.features))
             owners.append(owner)
+            said.append(example.text[window.start : window.end])
             shared = min(window.end, example.end) - max(window.start, example.start)
             enough = max(1, min(_FEWEST, (example.end - example.start) // 2))
             labels.append(example.attack and shared >= enough)
@@ -67,7 +79,7 @@ def read(examples: Sequence[Example], reader: FeatureReader) -> Windows:
     values = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths).astype(np.float32)
     features = csr_matrix((values, np.concatenate(indices), ends), shape=(len(owners), 1 << BITS))
     kinds = [example.kind for example in examples]
-    return Windows(features, np.array(owners), np.array(labels, dtype=bool), kinds)
+    return Windows(features, np.array(owners), np.array(labels, dtype=bool), said, kinds)
 
 
 def fit(parts: Sequence[tuple[Windows, float]]) -> tuple[np.ndarray, float]:
