@@ -13,7 +13,9 @@ from acl.caller import Narrowing
 from acl.seal import InvalidSealError
 from ingestion.errors import IndexOutdatedError
 from ingestion.models import DocumentRow, GenerationRow
+from retrieval.account import filters_digest
 from retrieval.filters import Filters
+from retrieval.query import RetrieveRequest
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import caller
 from tests.support.source import ListedSource, Shelved, acl, allow
@@ -205,3 +207,22 @@ def test_an_index_that_does_not_hold_a_field_says_so_and_answers_the_rest(
 
 def test_no_field_of_a_filter_names_what_the_scope_decides() -> None:
     assert set(Filters.model_fields) == {"source", "document_id", "media_type", "modified_at"}
+
+
+def test_equal_filters_stand_on_record_as_equal_however_they_are_written() -> None:
+    def digest(tenant: str = "bank", **request: Any) -> str | None:
+        asked = RetrieveRequest(query="x", **request)
+        return filters_digest(b"secret", tenant, asked)
+
+    one = digest(sources=["a", "b"])
+    assert one is not None
+    assert one == digest(filters={"source": ["b", "a", "b"]})
+    assert digest() is None
+    others = [
+        digest("rival", sources=["a", "b"]),
+        digest(filters={"source": ["a"]}),
+        digest(filters={"document_id": ["a", "b"]}),
+        digest(filters={"modified_at": {"since": NOON}}),
+        digest(filters={"modified_at": {"before": NOON}}),
+    ]
+    assert len({one, *others}) == 6
