@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingestion.chunking import embedded_text
-from retrieval.relevance import cosine, coverage, query_terms, weights_for
+from retrieval.relevance import Asked, cosine, weights_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,15 +43,15 @@ def judge(
         embedder: name of the model, which decides the weights.
     """
     weights = weights_for(embedder if vector is not None else "any")
-    terms = query_terms(query)
+    asked = Asked.of(query)
     judged = []
     for chunk in chunks:
         near = 0.0
         if vector is not None and chunk.vector is not None:
             near = cosine(vector, chunk.vector)
         path = tuple(chunk.heading_path.split("\n")) if chunk.heading_path else ()
-        share = coverage(terms, embedded_text(path, chunk.text))
-        judged.append(Judged(chunk, round(weights.probability(near, share), 4)))
+        words = asked.within(embedded_text(path, chunk.text))
+        judged.append(Judged(chunk, round(weights.probability(near, words), 4)))
     return judged
 
 

@@ -31,20 +31,26 @@ from sklearn.linear_model import LogisticRegression
 
 from acl.caller import Caller
 from acl.principal import Principal
+from ingestion.chunking import embedded_text
 from ingestion.embedding.factory import create_embedder
+from retrieval import pipeline
 from retrieval.demo.scenario import Question, Unanswerable, load
-from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
-from retrieval.relevance import coverage, query_terms
+from retrieval.relevance import Asked, cosine
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
-    from ingestion.embedding.port import Embedder
+    from collections.abc import Sequence
+
+    from ingestion.catalog import StoredChunk
+    from ingestion.embedding.port import Embedder, Vector
+    from retrieval.gate import Judged
 
 SEED = 7
 CANDIDATES = 10
-SILENCED = 0.10
+FIGURES = ("cosine", "coverage", "missing")
+SILENCED = 0.09
 MAX_PASSAGES = 700
 MAX_QUESTIONS = 150
 WEIGHTS = Path(__file__).parent.parent / "retrieval" / "relevance.json"
@@ -116,38 +122,41 @@ def xquad(folder: Path) -> Questions:
     return Questions("xquad", list(passages), asked)
 
 
-def candidates(
-    embedder: Embedder, questions: Questions
-) -> tuple[list[tuple[float, float, int]], list[list[int]], list[list[int]]]:
+Pair = tuple[tuple[float, float, float], int]
+Rows = tuple[list[Pair], list[list[int]], list[list[int]]]
+
+
+def pair_of(asked: Asked, near: float, embedded: str, *, right: bool) -> Pair:
+    """The figures of a question and a chunk, and whether the chunk holds the answer."""
+    words = asked.within(embedded)
+    return (near, words.coverage, float(words.missing)), int(right)
+
+
+def candidates(embedder: Embedder, questions: Questions) -> Rows:
     """Features of (question, candidate) pairs, and pair numbers with and without the passage."""
     passages = embedder.embed_documents(questions.passages)
-    asked = embedder.embed_documents([question for question, _ in questions.asked])
-    pairs: list[tuple[float, float, int]] = []
+    vectors = embedder.embed_documents([question for question, _ in questions.asked])
+    pairs: list[Pair] = []
     present, absent = [], []
-    for (question, relevant), vector in zip(questions.asked, asked, strict=True):
-        terms = query_terms(question)
+    for (question, relevant), vector in zip(questions.asked, vectors, strict=True):
+        asked = Asked.of(question)
         scores = passages @ vector
         best = [int(i) for i in np.argsort(-scores)[: CANDIDATES + len(relevant)]]
         numbers = {}
         for index in best:
             numbers[index] = len(pairs)
-            pairs.append(
-                (
-                    float(scores[index]),
-                    coverage(terms, questions.passages[index]),
-                    int(index in relevant),
-                )
-            )
+            passage, near = questions.passages[index], float(scores[index])
+            pairs.append(pair_of(asked, near, passage, right=index in relevant))
         present.append([numbers[i] for i in best[:CANDIDATES]])
         absent.append([numbers[i] for i in best if i not in relevant][:CANDIDATES])
     return pairs, present, absent
 
 
-Rows = tuple[list[tuple[float, float, int]], list[list[int]], list[list[int]]]
-
-
 def demo(data_dir: Path) -> tuple[Rows, Rows]:
-    """The demo's questions, asked by who may ask them: half to fit on, half to report."""
+    """The demo's questions, asked by who may ask them: half to fit on, half to report.
+
+    The pairs are those that the gate itself is shown.
+    """
     scenario = load()
     halves: tuple[Rows, Rows] = (([], [], []), ([], [], []))
     asked: list[Question | Unanswerable] = [*scenario.questions, *scenario.unanswerable]
@@ -155,23 +164,44 @@ def demo(data_dir: Path) -> tuple[Rows, Rows]:
         for number, question in enumerate(asked):
             words = question.expect_text if isinstance(question, Question) else None
             pairs, present, absent = halves[number % 2]
-            answer = retrieve(
-                runtime,
-                Caller(question.tenant, Principal.parse(question.caller)),
-                RetrieveRequest(query=question.query, limit=CANDIDATES),
-                request_id="fit",
-            )
             group = []
-            vector = runtime.embedder.embed_query(question.query)
-            terms = query_terms(question.query)
-            for piece in answer.evidence:
-                near = float(runtime.embedder.embed_documents([piece.text])[0] @ vector)
-                right = words is not None and words in " ".join(piece.text.split())
+            for near, embedded, text in shown_to_the_gate(runtime, question):
+                right = words is not None and words in " ".join(text.split())
                 group.append(len(pairs))
-                pairs.append((near, coverage(terms, piece.text), int(right)))
+                pairs.append(pair_of(Asked.of(question.query), near, embedded, right=right))
             if group:
                 (present if words is not None else absent).append(group)
     return halves
+
+
+def shown_to_the_gate(
+    runtime: Runtime, question: Question | Unanswerable
+) -> list[tuple[float, str, str]]:
+    """Of each candidate: cosine, embedded text and text."""
+    shown: list[tuple[float, str, str]] = []
+    judge = pipeline.judge
+
+    def listening(
+        query: str, vector: Vector | None, chunks: Sequence[StoredChunk], *, embedder: str
+    ) -> list[Judged]:
+        for chunk in chunks:
+            path = tuple(chunk.heading_path.split("\n")) if chunk.heading_path else ()
+            if vector is not None and chunk.vector is not None:
+                near = cosine(vector, chunk.vector)
+                shown.append((near, embedded_text(path, chunk.text), chunk.text))
+        return judge(query, vector, chunks, embedder=embedder)
+
+    pipeline.judge = listening
+    try:
+        pipeline.retrieve(
+            runtime,
+            Caller(question.tenant, Principal.parse(question.caller)),
+            RetrieveRequest(query=question.query),
+            request_id="fit",
+        )
+    finally:
+        pipeline.judge = judge
+    return shown
 
 
 def f1(found: np.ndarray, missing: np.ndarray, threshold: float) -> tuple[float, float, float]:
@@ -207,18 +237,23 @@ def main() -> None:
     features, labels, weights = [], [], []
     for name in fitting:
         pairs, present, absent = rows[name]
-        chosen = [n for group in present for n in group if pairs[n][2]]
+        chosen = [n for group in present for n in group if pairs[n][1]]
         chosen += [n for group in absent for n in group[:3]]
-        features += [pairs[n][:2] for n in chosen]
-        labels += [pairs[n][2] for n in chosen]
+        features += [pairs[n][0] for n in chosen]
+        labels += [pairs[n][1] for n in chosen]
         weights += [1.0 / len(chosen)] * len(chosen)  # each set counts alike
     model = LogisticRegression(class_weight="balanced", C=100.0)
     model.fit(np.array(features), np.array(labels), sample_weight=np.array(weights) * len(labels))
     slope = model.coef_[0]
-    logits = {name: np.array([p[:2] for p in data[0]]) @ slope for name, data in rows.items()}
+    logits = {
+        name: np.array([figures for figures, _ in data[0]]) @ slope for name, data in rows.items()
+    }
     cuts = [np.quantile(best_of(logits[name], rows[name][1]), SILENCED) for name in fitting]
     bias = -float(np.mean(cuts))
-    print(f"bias {bias:.3f}  cosine {slope[0]:.3f}  coverage {slope[1]:.3f}")
+    fitted = {"bias": round(bias, 3)} | {
+        name: round(float(weight), 3) for name, weight in zip(FIGURES, slope, strict=True)
+    }
+    print(fitted)
     for name, (_, present, absent) in rows.items():
         found = best_of(logits[name], present)
         missing = best_of(logits[name], absent)
@@ -230,11 +265,7 @@ def main() -> None:
         )
     if options.write:
         table = json.loads(WEIGHTS.read_text("utf-8"))
-        table["models"]["all-MiniLM-L6-v2"] = {
-            "bias": round(bias, 3),
-            "cosine": round(float(slope[0]), 3),
-            "coverage": round(float(slope[1]), 3),
-        }
+        table["models"]["all-MiniLM-L6-v2"] = fitted
         WEIGHTS.write_text(json.dumps(table, indent=2) + "\n", "utf-8")
 
 

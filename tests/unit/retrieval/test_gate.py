@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingestion.embedding.hashing import HashEmbedder
 from retrieval.gate import CONTEXT_SHARE, admit, judge
-from retrieval.relevance import cosine, coverage, query_terms, weights_for
+from retrieval.relevance import MOST_MISSING, Asked, Words, cosine, weights_for
 from tests.support.stored import chunk
 
 EMBEDDER = HashEmbedder(64)
@@ -65,7 +65,7 @@ def test_without_an_embedder_words_alone_decide() -> None:
     judged = judge("55 euros abroad", None, CHUNKS, embedder="all-MiniLM-L6-v2")
     assert judged[0].chunk.text == TEXTS[0]
     weights = weights_for("any")
-    assert judged[0].relevance == round(weights.probability(0.0, 1.0), 4)
+    assert judged[0].relevance == round(weights.probability(0.0, Words(1.0, 0)), 4)
 
 
 def test_nothing_to_judge_is_nothing_judged() -> None:
@@ -73,11 +73,35 @@ def test_nothing_to_judge_is_nothing_judged() -> None:
 
 
 def test_coverage_counts_distinct_terms_and_ignores_stop_words() -> None:
-    terms = query_terms("What is the travel allowance, the allowance for travel?")
-    assert len(terms) == 2
-    assert coverage(terms, "an allowance") == 0.5
-    assert coverage(terms, "travelling with allowances") == 1.0
-    assert coverage(query_terms("the of and"), "the of and") == 0.0
+    asked = Asked.of("What is the travel allowance, the allowance for travel?")
+    assert len(asked.terms) == 2
+    assert asked.within("an allowance").coverage == 0.5
+    assert asked.within("travelling with allowances").coverage == 1.0
+    assert Asked.of("the of and").within("the of and").coverage == 0.0
+
+
+@pytest.mark.parametrize(
+    ("question", "missing"),
+    [
+        ("What may Wen Castellan trade?", 2),
+        ("What does the lease of Harrow Quay cost?", 1),  # the quay is known, Harrow is not
+        ("How high was it in 2024?", 1),
+        ("how high was it in 2025", 0),
+        ("What does the PRA want?", 1),
+        ("Which trades are allowed?", 0),  # a capital in front says nothing
+        ("Rules For Trading At Night", 0),  # nor does one in a headline
+        ("May Ada, Ben, Cleo and Dan trade in 1999?", MOST_MISSING),
+    ],
+)
+def test_names_and_figures_that_a_piece_lacks_are_counted(question: str, missing: int) -> None:
+    piece = "Trading at the quay and its cost in 2025, and who may lease."
+    assert Asked.of(question).within(piece).missing == missing
+
+
+def test_a_piece_that_lacks_the_name_asked_for_is_less_relevant() -> None:
+    """The question's words are the same share of both."""
+    weights = weights_for("all-MiniLM-L6-v2")
+    assert weights.probability(0.4, Words(0.5, 1)) < weights.probability(0.4, Words(0.5, 0))
 
 
 def test_the_cosine_does_not_depend_on_the_order_of_summation() -> None:
