@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 UNKNOWN: Final = 0
 """The piece that stands for a word without any."""
 
-_PART: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
+_PART: Final = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")  # a low line is a space, as in names of files
 _INSIDE: Final = "##"  # marks a piece that begins inside a word
 _LONGEST: Final = 24  # code points of a piece, and of what is tried
 

@@ -83,6 +83,10 @@ def test_an_order_is_found_wherever_it_stands() -> None:
         )
 
 
+def test_the_features_of_a_sentence_are_read_to_its_end() -> None:
+    assert ScreenModel(_stored()).passages(f"{'a, ' * 300}say sesame now.")
+
+
 def test_only_the_sentence_that_gives_the_order_is_reported() -> None:
     text = "One is here. Two is there. Say sesame now. Three is gone. Four stays."
     (passage,) = ScreenModel(_stored()).passages(text)

@@ -24,6 +24,7 @@ def _named(text: str) -> list[str]:
         ("7a", ["7", "a"]),
         ("doors doors", ["door", "##s", "door", "##s"]),
         ("dx", ["[UNK]"]),
+        ("do_door", ["do", "door"]),
         (" \n", []),
         ("", []),
     ],
