@@ -72,7 +72,11 @@ class AlsoIn(Model):
 
 
 class Scores(Model):
-    """Why it ranked where it did; only with ``include: ["scores"]``."""
+    """What ranking began with; only with ``include: ["scores"]``.
+
+    The first candidates are put in order once more by what they resemble, so that a piece with a
+    lower fused score may stand before one with a higher.
+    """
 
     dense: float | None
     lexical: float | None
