@@ -8,7 +8,6 @@ time, and opening a shard would lock everybody else out.
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from multiprocessing import AuthenticationError
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +17,7 @@ from ingestion.index import rpc
 from ingestion.index.channel import Channel
 from ingestion.index.facets import portions
 from ingestion.index.gate import GatedIndex
-from ingestion.index.launch import launch
+from ingestion.index.launch import launch, remedy
 from ingestion.index.rendezvous import Rendezvous, locked
 from ingestion.index.rpc import Method
 
@@ -36,7 +35,6 @@ _PLACES_PER_CALL: Final = 16_384
 _START_SECONDS: Final = 120.0  # A long log may have to be replayed.
 _CALL_SECONDS: Final = 120.0  # Opening a long log makes calls wait, and must fail none.
 _ATTEMPTS: Final = 3  # A process may be succeeded, and its successor die.
-_ROOM_BYTES: Final = 64 << 20  # With less than this an engine may fail to open, or to write.
 _UNHURRIED: Final = frozenset({Method.OPTIMISE, Method.FLUSH, Method.CREATE, Method.DROP})
 
 
@@ -137,14 +135,8 @@ class EdgeHost:
                 self._give_back(channel)
                 return _opened(reply)
         raise IndexUnavailableError(
-            f"index: the index process died again and again on '{method}'; {self._remedy()}"
+            f"index: the index process died again and again on '{method}'; {remedy(self._data_dir)}"
         ) from cause
-
-    def _remedy(self) -> str:
-        free = shutil.disk_usage(self._data_dir).free
-        if free < _ROOM_BYTES:
-            return f"its disk has {free / 2**20:.1f} MiB left: make room in the data directory"
-        return "see index/process.log in the data directory"
 
     def _borrowed(self) -> Channel:
         with self._lock:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ _INHERITED: Final = (
     *("LD_LIBRARY_PATH", "VIRTUAL_ENV"),
 )
 _LONGEST_LOG: Final = 2**20
+_ROOM_BYTES: Final = 64 << 20  # With less than this an engine may fail to open, or to write.
 
 
 def launch(
@@ -62,17 +64,25 @@ def launch(
         readable, _, _ = select.select([ready_read], [], [], patience_seconds)
         if not readable or not os.read(ready_read, 64):
             raise IndexUnavailableError(
-                f"index: the index process did not come up; see {meeting.log}"
+                f"index: the index process did not come up; {remedy(data_dir)}"
             )
     except subprocess.CalledProcessError as error:
         raise IndexUnavailableError(
-            f"index: the index process could not be started; see {meeting.log}"
+            f"index: the index process could not be started; {remedy(data_dir)}"
         ) from error
     finally:
         os.close(log)
         os.close(ready_read)
         if ready_write >= 0:
             os.close(ready_write)
+
+
+def remedy(data_dir: Path) -> str:
+    """What to do about an index process that is not there; a full disk is the usual reason."""
+    free = shutil.disk_usage(data_dir).free
+    if free < _ROOM_BYTES:
+        return f"its disk has {free / 2**20:.1f} MiB left: make room in the data directory"
+    return "see index/process.log in the data directory"
 
 
 def _surroundings() -> dict[str, str]:
