@@ -96,7 +96,7 @@ def draw_stages(figures: Figures, path: Path) -> None:
             y=alt.Y(
                 "visible:N",
                 sort=alt.EncodingSortField("share", order="descending"),
-                title="share of the chunks that the asker may see",
+                title="visible share",
             ),
             x=alt.X("ms:Q", stack="zero", title="milliseconds, median of each stage"),
             order=alt.Order("place:Q"),
