@@ -322,12 +322,12 @@ def test_a_failing_core_is_a_problem_without_its_words(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
-        raise RuntimeError("the secret is 42")
+        raise RuntimeError("the secret is forty-two")
 
     monkeypatch.setattr(tools, "retrieve", fail)
     result = served.call(served.key("ann")[1], "retrieve", query=QUESTION)
     assert problem(result)["code"] == "internal_error"
-    assert "42" not in result.content[0].text
+    assert "forty-two" not in result.content[0].text
 
 
 @pytest.mark.parametrize("mode", MODES)
