@@ -32,6 +32,7 @@ class Purpose(StrEnum):
 
     CURSOR = "cursor"
     ACL_TOKEN = "acl-token"  # noqa: S105 - a name, not a secret
+    SESSION = "session"
 
 
 def seal(secret: bytes, purpose: Purpose, value: Mapping[str, Any], *bound: str) -> str:
