@@ -22,6 +22,9 @@
     ├── IdempotencyConflictError   idempotency_conflict: a key came with another request before
     ├── ErasureError               erasure_refused, nothing_to_erase
     ├── BackupError                backup_invalid: a backup that cannot be made or trusted
+    ├── RefusedForNowError         overloaded: not now, whoever asks
+    │   ├── QuotaExceededError     quota_exceeded: this caller has used what a budget grants
+    │   └── BudgetStoreError       budget_unavailable: a budget that closes cannot be counted
     └── BusyError                  busy: somebody else holds the data directory or the job
         └── RunBusyError           busy: a run of the same source waits or goes on
 
@@ -30,6 +33,7 @@ here: HTTP statuses (decided once, in ``retrieval.api.problems``) and the text o
 an error message would carry past every access check.
 """
 
+import math
 from enum import StrEnum
 from typing import ClassVar
 
@@ -191,3 +195,41 @@ class EvaluationError(IngestionError):
     """A file of labelled lines holds one that cannot be read: the file, the line and the field."""
 
     default_code = "evaluation_invalid"
+
+
+class RefusedForNowError(IngestionError):
+    """The service does not take this request now; the same request may be taken later.
+
+    Attributes:
+        retry_after: whole seconds after which asking again makes sense, at least 1.
+    """
+
+    default_code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after: float = 1, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = max(1, math.ceil(retry_after))
+
+
+class QuotaExceededError(RefusedForNowError):
+    """A budget of the caller, or of the caller's tenant, is used up.
+
+    Attributes:
+        budget: which, such as ``requests``.
+        holder: whose: ``user`` or ``tenant``.
+    """
+
+    default_code = "quota_exceeded"
+
+    def __init__(
+        self, message: str, *, retry_after: float = 1, budget: str = "", holder: str = ""
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.budget = budget
+        self.holder = holder
+
+
+class BudgetStoreError(RefusedForNowError):
+    """Use cannot be counted, and the budget concerned rather refuses than goes uncounted."""
+
+    default_code = "budget_unavailable"

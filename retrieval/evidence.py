@@ -162,6 +162,7 @@ class EvidenceResponse(Model):
     evidence: Evidence
     before: list[Neighbour]
     after: list[Neighbour]
+    usage: Usage = Usage(evidence_tokens=0)
     receipt: str = Field(
         default="", description="Signed: what was shown to whom, and when. Empty over MCP."
     )

@@ -20,7 +20,13 @@ from ingestion.freshness import source_age, source_state
 from retrieval.account import account_for_evidence, withdraw
 from retrieval.assemble import best_place, date, trust, trust_shape
 from retrieval.compose import Piece, evidence_of
-from retrieval.evidence import EvidenceResponse, Neighbour, SourcesResponse, SourceStatus
+from retrieval.evidence import (
+    EvidenceResponse,
+    Neighbour,
+    SourcesResponse,
+    SourceStatus,
+    Usage,
+)
 from retrieval.ids import well_formed
 from retrieval.pipeline import recheck
 from retrieval.ranking import Ranked
@@ -94,11 +100,17 @@ def _read(
         raise NotFoundError(_ABSENT)
     piece = Piece(chunk, dated, trusted, None, Ranked(chunk.id, 0.0, None, None))
     here = dated.place.ordinal
+    before_it = _neighbours(runtime, scope, [c for at, c in near if at < here])
+    after_it = _neighbours(runtime, scope, [c for at, c in near if at > here])
+    served = {chunk.id, *(one.chunk_id for one in (*before_it, *after_it))}
     response = EvidenceResponse(
         request_id=request_id,
         evidence=evidence_of(piece, ident="e1", conflicts=[], policy=runtime.settings.trust_policy),
-        before=_neighbours(runtime, scope, [c for at, c in near if at < here]),
-        after=_neighbours(runtime, scope, [c for at, c in near if at > here]),
+        before=before_it,
+        after=after_it,
+        usage=Usage(
+            evidence_tokens=sum(c.tokens for c in (chunk, *(c for _, c in near)) if c.id in served)
+        ),
     )
     return response, [chunk, *(c for _, c in near)]
 

@@ -21,6 +21,7 @@ RETRIEVE_SECONDS: Final = "clearance_retrieve_seconds"
 RECHECK_DROPS: Final = "clearance_recheck_drops"
 TOKENS_REFUSED: Final = "clearance_tokens_refused"
 TOOL_CALLS: Final = "clearance_tool_calls"
+BUDGET_REFUSALS: Final = "clearance_budget_refusals"
 
 OK: Final = "ok"
 """The ``code`` label of everything that did not end in a problem."""
@@ -42,6 +43,9 @@ class Metrics:
 
     def token_refused(self, *, fault: str) -> None:
         """Count one bearer token that was refused, by what was wrong with it."""
+
+    def budget_refusal(self, *, budget: str, scope: str) -> None:
+        """Count one request refused by a budget of a user or tenant, or for want of a slot."""
 
     def recheck_drops(self, count: int) -> None:
         """Count hits that the recheck kept back immediately before they would have left."""
@@ -96,6 +100,12 @@ class PrometheusMetrics(Metrics):
             ["fault"],
             registry=self.registry,
         )
+        self._budget_refusals = Counter(
+            BUDGET_REFUSALS,
+            "Requests refused by a budget ('queue' for want of a slot), by user or tenant.",
+            ["budget", "scope"],
+            registry=self.registry,
+        )
         self._recheck_drops = Counter(
             RECHECK_DROPS,
             "Hits that the recheck kept back immediately before they would have left.",
@@ -119,6 +129,10 @@ class PrometheusMetrics(Metrics):
     def token_refused(self, *, fault: str) -> None:
         """Count one refused token."""
         self._tokens_refused.labels(fault).inc()
+
+    def budget_refusal(self, *, budget: str, scope: str) -> None:
+        """Count one refusal by a budget."""
+        self._budget_refusals.labels(budget, scope).inc()
 
     def recheck_drops(self, count: int) -> None:
         """Count hits kept back."""

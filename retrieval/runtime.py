@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ingestion.embedding.port import Embedder
     from ingestion.index.port import IndexHost, VectorIndex
     from ingestion.models import GenerationRow
+    from retrieval.limits.admission import Admission
     from retrieval.settings import Settings
     from verifier.support_model import SupportModel
 
@@ -165,6 +166,13 @@ class Runtime:
                     require_embedder(embedder, row)
                 self._of_generation[generation] = embedder
             return self._of_generation[generation]
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Who is worked on now, on every surface but the local command line."""
+        from retrieval.limits.admission import Admission  # noqa: PLC0415 - a service's alone
+
+        return Admission(self.settings, secret=self.secret)
 
     @cached_property
     def support_model(self) -> SupportModel | None:

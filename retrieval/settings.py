@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from retrieval.issuers import IssuerSettings, check_together, read_issuers
+from retrieval.limits.settings import LimitSettings
 from retrieval.support_model import SupportChoice
 from verifier.policy import TrustPolicy
 
@@ -25,7 +26,7 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "clearance"
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Everything an operator can set. Every field has a safe default."""
 
     model_config = SettingsConfigDict(env_prefix="CLEARANCE_", extra="ignore", frozen=True)

@@ -155,6 +155,11 @@ class Assertion:
     span: tuple[int, int] | None = None
 
 
+def claims_in(request: VerifyRequest) -> int:
+    """How many claims there are to check."""
+    return sum(1 for _ in assertions(request))
+
+
 def assertions(request: VerifyRequest) -> Iterator[Assertion]:
     """The claims of a request, in order."""
     for claim in request.claims or ():

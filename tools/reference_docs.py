@@ -89,7 +89,8 @@ def settings() -> str:
             ("variable", "default", "meaning"),
             (
                 (f"`CLEARANCE_{name.upper()}`", _default(field), field.description or "")
-                for name, field in Settings.model_fields.items()
+                # Those of a base class stand behind the others.
+                for name, field in sorted(Settings.model_fields.items(), key=_inherited)
             ),
         ),
         "## An issuer",
@@ -102,6 +103,10 @@ def settings() -> str:
             ),
         ),
     )
+
+
+def _inherited(item: tuple[str, FieldInfo]) -> bool:
+    return item[0] not in Settings.__annotations__
 
 
 def _default_of_issuer(field: FieldInfo) -> str:

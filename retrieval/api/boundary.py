@@ -109,6 +109,8 @@ class Boundary:
                 headers = MutableHeaders(scope=message)
                 headers.update(_ON_EVERY_REPLY)
                 headers[REQUEST_ID_HEADER] = request_id
+                if (ticket := scope["state"].get("ticket")) is not None:
+                    headers.update(ticket.headers)  # what the caller's budgets have left
             await send(message)
 
         send_audited = _OnRecord(scope, receive, send_with_id)

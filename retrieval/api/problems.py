@@ -38,6 +38,7 @@ from acl.errors import (
 from ingestion.errors import (
     AclFileError,
     AclNotUsableError,
+    BudgetStoreError,
     BusyError,
     CatalogError,
     EmbeddingError,
@@ -47,6 +48,8 @@ from ingestion.errors import (
     IngestionError,
     ParseError,
     ParserUnavailableError,
+    QuotaExceededError,
+    RefusedForNowError,
     RunBusyError,
     SourceError,
 )
@@ -190,6 +193,9 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     BusyError: Row(
         503, None, "Busy", "Another process holds what this needs; try again shortly.", _RETRY
     ),
+    QuotaExceededError: Row(429, None, "Quota exceeded"),
+    BudgetStoreError: Row(503, None, "Budget unavailable"),
+    RefusedForNowError: Row(503, None, "Overloaded"),
     IngestionError: INTERNAL,
     # verifier
     QuoteTooLongError: Row(422, None, "Quote too long"),
@@ -260,9 +266,10 @@ def refuse(error: BaseException, *, request_id: str) -> Refusal:
 def _row(error: BaseException) -> tuple[Row, Mapping[str, str]]:
     if isinstance(error, HTTPException):
         return _BY_STATUS.get(error.status_code, INTERNAL), error.headers or {}
+    own = {"Retry-After": str(error.retry_after)} if isinstance(error, RefusedForNowError) else {}
     for kind in type(error).__mro__:
         if kind in TABLE:
-            return TABLE[kind], {}
+            return TABLE[kind], own
     return INTERNAL, {}
 
 

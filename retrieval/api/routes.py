@@ -13,6 +13,7 @@ from retrieval import metrics as measure
 from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of
 from retrieval.api.boundary import request_id_of
 from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesResponse
+from retrieval.limits.web import Listing, Reading, Retrieving
 from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
@@ -31,11 +32,16 @@ Retriever = Annotated[Caller, Depends(Authorised(ApiScope.RETRIEVE))]
 
 @router.post("/retrieve", dependencies=guarded(ApiScope.RETRIEVE), operation_id="retrieve")
 def retrieve_evidence(
-    body: RetrieveRequest, caller: Retriever, runtime: RuntimeOf, request: Request
+    body: RetrieveRequest,
+    caller: Retriever,
+    runtime: RuntimeOf,
+    ticket: Retrieving,
+    request: Request,
 ) -> RetrieveResponse:
     """Evidence the caller is cleared to see, cited, with what is stale or in doubt."""
     started = time.perf_counter()
     response = retrieve(runtime, caller, body, request_id=request_id_of(request))
+    ticket.evidence_tokens(response.usage.evidence_tokens)
     measure.current().answer(
         surface=SURFACE, status=response.status, seconds=time.perf_counter() - started
     )
@@ -49,14 +55,19 @@ def evidence_by_id(
     chunk_id: Annotated[str, Path(max_length=MAX_ID_CHARS)],
     caller: Retriever,
     runtime: RuntimeOf,
+    ticket: Reading,
     request: Request,
 ) -> EvidenceResponse:
     """One piece of evidence with its neighbours. Absent and forbidden are one 404."""
-    return get_evidence(runtime, caller, chunk_id, request_id=request_id_of(request))
+    response = get_evidence(runtime, caller, chunk_id, request_id=request_id_of(request))
+    ticket.evidence_tokens(response.usage.evidence_tokens)
+    return response
 
 
 @router.get("/sources", dependencies=guarded(ApiScope.RETRIEVE), operation_id="list_sources")
-def sources(caller: Retriever, runtime: RuntimeOf, request: Request) -> SourcesResponse:
+def sources(
+    caller: Retriever, runtime: RuntimeOf, _ticket: Listing, request: Request
+) -> SourcesResponse:
     """Freshness of the sources in which the caller can see something."""
     return list_sources(runtime, caller, request_id=request_id_of(request))
 

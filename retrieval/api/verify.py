@@ -9,7 +9,9 @@ from retrieval.api.auth import PROBLEMS, Authorised, guarded
 from retrieval.api.boundary import request_id_of
 from retrieval.api.routes import Retriever, RuntimeOf
 from retrieval.feedback import FeedbackRequest, FeedbackResponse, give_feedback
+from retrieval.limits.web import Verifying
 from retrieval.verify import VerifyRequest, VerifyResponse, verify_claims
+from retrieval.verify_request import claims_in
 
 router = APIRouter(prefix="/v1", responses=PROBLEMS)
 
@@ -18,9 +20,10 @@ Verifier = Annotated[Caller, Depends(Authorised(ApiScope.VERIFY))]
 
 @router.post("/verify", dependencies=guarded(ApiScope.VERIFY), operation_id="verify_claims")
 def verify(
-    body: VerifyRequest, caller: Verifier, runtime: RuntimeOf, request: Request
+    body: VerifyRequest, caller: Verifier, runtime: RuntimeOf, ticket: Verifying, request: Request
 ) -> VerifyResponse:
     """Whether claims are supported by the evidence they cite, as far as the caller may see it."""
+    ticket.claims(claims_in(body))
     return verify_claims(runtime, caller, body, request_id=request_id_of(request))
 
 

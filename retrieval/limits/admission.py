@@ -1,0 +1,273 @@
+"""Admission: the one door to every answer, over HTTP and MCP alike.
+
+In this order, so that what costs least refuses first, and nothing is charged for what is refused by
+an earlier step:
+
+1. *The crowd*: requests of this user, and of this tenant, that are here already.
+2. *The purse*: windows of requests, tokens, time.
+3. *The room*: a slot to be worked on, or a place to wait for one, fairly between tenants. Waiting
+   is awaited, so it holds no thread; whoever would wait too long is refused at once.
+
+The caller is established before: what a stranger sends is nobody's use. What must never live here:
+what a caller may see; and the local command line, which is held to none of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+import anyio.to_thread
+
+from ingestion.errors import QuotaExceededError, RefusedForNowError
+from retrieval import metrics as measure
+from retrieval.limits.budgets import Budget, Holder, Unit
+from retrieval.limits.counters import Balance, Counters
+from retrieval.limits.crowd import Crowd
+from retrieval.limits.fields import fields
+from retrieval.limits.purse import Purse, accounts_of, used_up
+from retrieval.limits.room import Room, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from acl.caller import Caller
+    from retrieval.limits.budgets import Operation
+    from retrieval.limits.counters import Account
+    from retrieval.limits.room import Place
+    from retrieval.limits.settings import LimitSettings
+
+Result = TypeVar("Result")
+
+TOGETHER: Final = 1_024
+"""Requests that may wait in all; a tenant of which nobody waits is let in beyond that."""
+
+QUEUE: Final = "queue"
+"""The ``budget`` label of refusals for want of a slot."""
+
+_MAX_RETRY_SECONDS: Final = 30.0
+_WEIGHT: Final = 0.1  # of the newest in the moving average of how long work takes
+
+
+class Admission:
+    """Decides who is worked on now. Thread-safe; awaited in whichever loop the request runs.
+
+    Args:
+        settings: budgets, slots and how long to wait.
+        secret: of the installation; keys of accounts are made with it.
+        counters: where use is counted; None for what the settings name.
+    """
+
+    def __init__(
+        self, settings: LimitSettings, *, secret: bytes, counters: Counters | None = None
+    ) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._counters = counters
+        self._crowd = Crowd()
+        self.room = Room(
+            slots=settings.admission_slots,
+            per_tenant=settings.admission_waiting,
+            together=TOGETHER,
+        )
+        self._work_seconds = 0.0
+
+    def admitted(
+        self, caller: Caller, operation: Operation, *, wait_seconds: float | None = None
+    ) -> Ticket:
+        """Leave to do one operation, once it is entered with ``async with``.
+
+        Args:
+            caller: as established from the token.
+            operation: what is asked.
+            wait_seconds: wait no longer than this, if that is less than the settings say: what is
+                left until the request's deadline.
+
+        Entering raises:
+            QuotaExceededError: a budget is used up.
+            BudgetStoreError: it cannot be told, and the budget fails closed.
+            RefusedForNowError: there is no slot, and there will not be one in time.
+        """
+        accounts = accounts_of(self._secret, caller, self._settings.limits(caller.tenant))
+        patience = self._settings.admission_wait_seconds
+        if wait_seconds is not None:
+            patience = min(patience, wait_seconds)
+        return Ticket(self, caller.tenant, accounts, operation, patience=patience)
+
+    def refuses(self, caller: Caller) -> RefusedForNowError | None:
+        """Why a request of ``caller`` would be refused now, as far as this process knows already.
+
+        Costs next to nothing: no store is asked, and nobody is charged.
+        """
+        accounts = accounts_of(self._secret, caller, self._settings.limits(caller.tenant))
+        crowded = self._crowd.crowded(concurrent(accounts))
+        if crowded is not None:
+            return too_many(crowded)
+        return self._overloaded(caller.tenant) if self.room.full(caller.tenant) else None
+
+    @property
+    def counters(self) -> Counters:
+        """Where use is counted, made on first use."""
+        if self._counters is None:
+            self._counters = Counters(self._settings.redis_url)
+        return self._counters
+
+    @property
+    def crowd(self) -> Crowd:
+        """Who is here."""
+        return self._crowd
+
+    async def blocking(self, work: Callable[[], Result]) -> Result:
+        """Do what may wait for a remote store: off the loop if there is one."""
+        if self._settings.redis_url is None:
+            return work()
+        return await anyio.to_thread.run_sync(work)
+
+    async def enter(self, tenant: str, *, patience: float) -> Place:
+        """A slot, waited for no longer than ``patience`` seconds.
+
+        Raises:
+            RefusedForNowError: there is none in time.
+        """
+        if self._expected(tenant) > patience:
+            raise self._overloaded(tenant)
+        loop = asyncio.get_running_loop()
+        called = loop.create_future()
+        place: Place | None = None
+
+        def wake() -> None:
+            try:
+                loop.call_soon_threadsafe(_resolve, called)
+            except RuntimeError:  # the loop is gone, and whoever waited in it
+                if place is not None:
+                    self.room.leave(place)
+
+        place = self.room.arrive(tenant, wake)
+        if place is None:
+            raise self._overloaded(tenant)
+        if place.state is State.INSIDE:
+            return place
+        try:
+            async with asyncio.timeout(patience):
+                await called
+        except TimeoutError:
+            self.room.leave(place)
+            raise self._overloaded(tenant) from None
+        except BaseException:
+            self.room.leave(place)
+            raise
+        return place
+
+    def leave(self, place: Place, *, seconds: float) -> None:
+        """Give the slot back after so many seconds of work."""
+        self._work_seconds += _WEIGHT * (seconds - self._work_seconds)
+        self.room.leave(place)
+
+    def _expected(self, tenant: str) -> float:
+        """Seconds that a request would wait, going by how long work took of late."""
+        ahead = self.room.waiting(tenant)
+        if not ahead:
+            return 0.0
+        return ahead * self.room.tenants_waiting() * self._work_seconds / self.room.slots
+
+    def _overloaded(self, tenant: str) -> RefusedForNowError:
+        measure.current().budget_refusal(budget=QUEUE, scope=Holder.TENANT)
+        seconds = min(max(1.0, self._expected(tenant)), _MAX_RETRY_SECONDS)
+        return RefusedForNowError(
+            "more is asked of the service than it can answer at the moment; ask again shortly",
+            retry_after=seconds,
+        )
+
+
+class Ticket:
+    """Leave for one operation. Made by :meth:`Admission.admitted`; entered once.
+
+    While inside, say what was used: :meth:`claims` before the work, :meth:`evidence_tokens` after.
+    """
+
+    def __init__(
+        self,
+        admission: Admission,
+        tenant: str,
+        accounts: Sequence[Account],
+        operation: Operation,
+        *,
+        patience: float,
+    ) -> None:
+        self._admission = admission
+        self._tenant = tenant
+        self._patience = patience
+        self._concurrent = concurrent(accounts)
+        windows = [one for one in accounts if one.limit.kind.window is not None]
+        self._purse = Purse(admission.counters, windows, operation) if windows else None
+        self._place: Place | None = None
+        self._began = 0.0
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The ``RateLimit`` fields of the response, as the budgets stood when last counted."""
+        return {} if self._purse is None else fields(self._purse.balances)
+
+    def claims(self, count: int) -> None:
+        """Pay for claims that are about to be checked. Blocks while a remote store answers.
+
+        Raises:
+            QuotaExceededError: so many are not left.
+        """
+        if self._purse is not None:
+            self._purse.pay_claims(count)
+
+    def evidence_tokens(self, count: int) -> None:
+        """Charge the evidence that is about to be served. Blocks as :meth:`claims` does.
+
+        Raises:
+            BudgetStoreError: it cannot be counted, so it must not be served.
+        """
+        if self._purse is not None:
+            self._purse.charge(Unit.EVIDENCE_TOKENS, count)
+
+    async def __aenter__(self) -> Self:
+        crowded = self._admission.crowd.enter(self._concurrent)
+        if crowded is not None:
+            raise too_many(crowded)
+        try:
+            if self._purse is not None:
+                await self._admission.blocking(self._purse.open)
+            self._place = await self._admission.enter(self._tenant, patience=self._patience)
+        except BaseException:
+            self._admission.crowd.leave(self._concurrent)
+            raise
+        self._began = time.monotonic()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        seconds = time.monotonic() - self._began
+        if self._place is not None:
+            self._admission.leave(self._place, seconds=seconds)
+        self._admission.crowd.leave(self._concurrent)
+        purse = self._purse
+        if purse is not None:
+            milliseconds = round(seconds * 1_000)
+            await self._admission.blocking(lambda: purse.charge(Unit.MILLISECONDS, milliseconds))
+
+
+def concurrent(accounts: Sequence[Account]) -> list[Account]:
+    """The accounts of what is going on at this moment."""
+    return [one for one in accounts if one.limit.budget is Budget.CONCURRENCY]
+
+
+def too_many(account: Account) -> QuotaExceededError:
+    """The refusal of one more request at once."""
+    return used_up(Balance(account.limit, left=0, seconds=1))
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,40 @@
+"""Admission on the web: the dependency of every route that answers from evidence.
+
+Declared like ``ticket: RETRIEVING``; the framework then asks for the caller first, waits for a slot
+without holding a thread, and gives it back as soon as the answer is made, before it is sent: a
+reader who is slow holds up nobody.
+"""
+# Annotations are evaluated here, not postponed: the framework reads those of an inner function.
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from acl.caller import ApiScope, Caller
+from retrieval.api.auth import Authorised, runtime_of
+from retrieval.limits.admission import Ticket
+from retrieval.limits.budgets import Operation
+from retrieval.runtime import Runtime
+
+
+def admission(operation: Operation, scope: ApiScope) -> Any:
+    """The dependency that yields a ticket for ``operation`` to a caller with the API scope."""
+
+    async def admitted(
+        request: Request,
+        runtime: Annotated[Runtime, Depends(runtime_of)],
+        caller: Annotated[Caller, Depends(Authorised(scope))],
+    ) -> AsyncIterator[Ticket]:
+        ticket = runtime.admission.admitted(caller, operation)
+        request.state.ticket = ticket  # whose headers every reply carries, a refusal too
+        async with ticket:
+            yield ticket
+
+    return Depends(admitted, scope="function")
+
+
+Retrieving = Annotated[Ticket, admission(Operation.RETRIEVE, ApiScope.RETRIEVE)]
+Reading = Annotated[Ticket, admission(Operation.GET_EVIDENCE, ApiScope.RETRIEVE)]
+Listing = Annotated[Ticket, admission(Operation.LIST_SOURCES, ApiScope.RETRIEVE)]
+Verifying = Annotated[Ticket, admission(Operation.VERIFY, ApiScope.VERIFY)]
