@@ -61,6 +61,7 @@ notebooks: $(STAMPS)/model ## Run the notebooks and keep their outputs
 
 docs: $(STAMPS)/dev ## Write the generated pages of docs/ anew
 	$(BIN)/python -m tools.reference_docs
+	$(BIN)/python -m tools.quality_columns
 
 serve: $(STAMPS)/model ## Serve REST and MCP on 127.0.0.1:8321
 	$(BIN)/clearance serve

@@ -24,6 +24,7 @@ from retrieval.api import (
     health,
     index_runs,
     keys,
+    quality,
     receipts,
     routes,
     verify,
@@ -120,6 +121,7 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
     app.include_router(documents.router)
     app.include_router(index_runs.router)
     app.include_router(verify.router)
+    app.include_router(quality.router)
     app.include_router(receipts.router)
     app.include_router(receipts.public)
     app.include_router(routes.operations)

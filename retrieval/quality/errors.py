@@ -5,7 +5,8 @@
     QualityError
     ├── MissingExtraError     a library of the `notebooks` extra is not installed
     ├── NoRecordsError        the installation named holds no catalogue, or the demo did not run
-    └── InvalidPeriodError    `since` or `until` has no time zone, or they are the wrong way round
+    ├── InvalidPeriodError    `since` or `until` has no time zone, or they are the wrong way round
+    └── UnknownFilterError    a dataset is to be narrowed by what its rows do not hold
 """
 
 from __future__ import annotations
@@ -33,3 +34,13 @@ class InvalidPeriodError(QualityError):
     """``since`` or ``until`` has no time zone, or they are the wrong way round."""
 
     code = "invalid_period"
+
+
+class UnknownFilterError(QualityError):
+    """A dataset is to be narrowed by what its rows do not hold."""
+
+    code = "unknown_filter"
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
