@@ -112,6 +112,11 @@ class IssuerSettings(BaseModel):
     leeway_seconds: float = Field(
         default=30, ge=0, le=300, description="By how much its clock and ours may differ."
     )
+    advertised: bool = Field(
+        default=False,
+        description="Whether it is named to MCP clients that look for where to sign in. Anybody "
+        "may read that.",
+    )
     max_lifetime_seconds: float | None = Field(
         default=86_400, gt=0, description="No token may be good for longer; null for any length."
     )

@@ -18,12 +18,16 @@ from retrieval.api.problems import MEDIA_TYPE, Problem
 from retrieval.runtime import Runtime
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
-PUBLIC_PATHS: Final = frozenset({"/livez", "/readyz", "/openapi.json", JWKS_PATH})
-"""They say nothing about any tenant: whether the process lives, is ready, how to call it, and by
-which public keys to verify what it signed."""
-
 MCP_PATH: Final = "/mcp"
 """Guarded by the bearer middleware of :mod:`retrieval.mcp.http`, not by a dependency."""
+
+MCP_METADATA_PATH: Final = f"/.well-known/oauth-protected-resource{MCP_PATH}"
+
+PUBLIC_PATHS: Final = frozenset(
+    {"/livez", "/readyz", "/openapi.json", JWKS_PATH, MCP_METADATA_PATH}
+)
+"""They say nothing about any tenant: whether the process lives, is ready, how to call it, by which
+public keys to verify what it signed, and which issuers an operator lets it name."""
 
 PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {

@@ -1,8 +1,9 @@
 """Streamable HTTP at ``/mcp`` inside the service: stateless, JSON replies, bearer tokens only.
 
 The service is an OAuth resource server without an authorization server of its own: keys are made by
-an operator and handed out. So the SDK's bearer and resource checks are put together here, and no
-metadata pointing to an authorization server is published, because there is none.
+an operator and handed out, or tokens come from an issuer of the organisation's own. So the SDK's
+bearer and resource checks are put together here, and :mod:`retrieval.mcp.metadata` names those
+issuers that may be named.
 
 What a token's *resource* is: a JWT says for whom it was issued, and the verifier reports just that,
 so that the SDK refuses one that was issued for another resource than this endpoint. A key is good
@@ -23,6 +24,7 @@ from mcp.server.auth.middleware.bearer_auth import (
     RequireAuthMiddleware,
 )
 from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.routes import build_resource_metadata_url
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl, InstanceOf
@@ -126,7 +128,7 @@ class McpEndpoint:
     """The route to add to the service, and the session manager to run beside it."""
 
     def __init__(self, runtime: Runtime) -> None:
-        resource = public_url(runtime.settings) + MCP_PATH
+        resource = resource_url(runtime.settings)
         self._manager = StreamableHTTPSessionManager(
             build_server(runtime, caller_of),
             json_response=True,
@@ -136,7 +138,9 @@ class McpEndpoint:
             max_request_body_size=2 * MAX_BODY_BYTES,
         )
         guarded = RequireAuthMiddleware(
-            StreamableHTTPASGIApp(self._manager), required_scopes=[ApiScope.RETRIEVE.value]
+            StreamableHTTPASGIApp(self._manager),
+            required_scopes=[ApiScope.RETRIEVE.value],
+            resource_metadata_url=metadata_url(runtime.settings),
         )
         backend = OneHeaderBackend(
             BearerVerifier(runtime, resource=resource), resource_server_url=AnyHttpUrl(resource)
@@ -159,6 +163,23 @@ class McpEndpoint:
 def public_url(settings: Settings) -> str:
     """The URL under which this installation is reached, without a trailing slash."""
     return (settings.public_url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def resource_url(settings: Settings) -> str:
+    """The URL of ``/mcp`` as clients know it, and so the audience of tokens for it."""
+    return public_url(settings) + MCP_PATH
+
+
+def advertised(settings: Settings) -> list[str]:
+    """The issuers that may be named to anybody."""
+    return [one.issuer for one in settings.issuers if one.advertised]
+
+
+def metadata_url(settings: Settings) -> AnyHttpUrl | None:
+    """Where clients find these issuers; None if there are none."""
+    if not advertised(settings):
+        return None
+    return build_resource_metadata_url(AnyHttpUrl(resource_url(settings)))
 
 
 def _transport_security(settings: Settings) -> TransportSecuritySettings:

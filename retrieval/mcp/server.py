@@ -1,4 +1,4 @@
-"""The protocol server: lists the tools and answers calls, over whichever transport.
+"""The protocol server: lists tools, prompts and resources and answers calls, over any transport.
 
 Built on the SDK's low-level server, because the arguments of a tool must be validated strictly and
 its result must be the very model that the HTTP surface returns.
@@ -22,6 +22,7 @@ from retrieval import metrics as measure
 from retrieval.api.boundary import new_request_id, request_id_of
 from retrieval.api.problems import OUR_SIDE, refuse, refuse_fields
 from retrieval.denials import STATUSES, Denial, record_denial
+from retrieval.mcp import teaching
 from retrieval.mcp.tools import INSTRUCTIONS, SURFACE, TOOLS
 from retrieval.telemetry import failure
 
@@ -81,6 +82,11 @@ def build_server(runtime: Runtime, identify: Identify) -> Server[dict[str, Any]]
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_prompts=teaching.list_prompts,
+        on_get_prompt=teaching.get_prompt,
+        on_list_resources=teaching.list_resources,
+        on_list_resource_templates=teaching.list_templates,
+        on_read_resource=teaching.read_resource,
     )
 
 
