@@ -31,6 +31,7 @@ from retrieval.api import (
 )
 from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
+from retrieval.console.router import router as console
 from retrieval.mcp import metadata
 from retrieval.mcp.http import McpEndpoint
 from retrieval.metrics import PrometheusMetrics
@@ -127,6 +128,7 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
     app.include_router(receipts.public)
     app.include_router(routes.operations)
     app.include_router(health.router)
+    app.include_router(console)
     app.include_router(metadata.router)
     app.router.routes.append(mcp.route)
     return app

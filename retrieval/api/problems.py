@@ -53,6 +53,7 @@ from ingestion.errors import (
     RunBusyError,
     SourceError,
 )
+from retrieval.console.errors import CrossSiteError
 from verifier.errors import QuoteTooLongError, VerifierError
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     AclInUseError: Row(409, None, "ACL in use"),
     PreconditionMissingError: Row(428, None, "Precondition required"),
     PreconditionFailedError: Row(412, None, "Precondition failed"),
+    CrossSiteError: Row(403, None, "Form of another site"),
     AclError: INTERNAL,
     # ingestion
     ParseError: Row(422, None, "Unreadable document"),
