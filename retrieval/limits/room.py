@@ -3,15 +3,16 @@
 The rule, in order:
 
 1. At most ``slots`` requests are worked on at once, and none is idle while anybody waits.
-2. A free slot goes to the waiting tenant that holds the fewest slots; among equals, in turn (the
-   one that was served, or came to wait, longest ago). So whoever floods takes what nobody else
-   wants, and no more; and equally busy tenants alternate, however much each of them asks.
+2. A free slot goes to the waiting tenant that had fewest turns. Who comes to wait anew starts level
+   with whoever was served last, so that nobody saves up turns, and nobody is made to wait for more
+   than one turn of each other tenant. Among equals, it goes to who was served, or came to wait,
+   longest ago. So equally busy tenants alternate, however much each of them asks.
 3. Within a tenant, first come is first served.
 4. A tenant's queue is bounded, and so are all together; but a tenant of which nobody waits is
    always let in to wait, or a crowd of others could shut it out.
 
-This is max-min fairness over slots, weighted by nothing. What must never live here: who a tenant
-is, or what is asked.
+This is start-time fair queueing (Goyal, Vin and Cheng, 1996), each request weighing the same. What
+must never live here: who a tenant is, or what is asked.
 """
 
 from __future__ import annotations
@@ -64,11 +65,11 @@ class Room:
         self._per_tenant = per_tenant
         self._together = together
         self._lock = threading.Lock()
-        self._inside: dict[str, int] = {}
         self._used = 0
         self._waiting = 0
-        # In the order of turns: the first was served, or came to wait, longest ago.
-        self._queues: dict[str, deque[Place]] = {}
+        self._queues: dict[str, deque[Place]] = {}  # who came, or was served, longest ago first
+        self._turns: dict[str, int] = {}  # of tenants that wait, or are ahead of the others
+        self._level = 0  # the turns that whoever was served last had had before
 
     def arrive(self, tenant: str, wake: Callable[[], None]) -> Place | None:
         """A place: inside if a slot is free, else waiting; None if it may not even wait."""
@@ -80,7 +81,10 @@ class Room:
                 return place
             if self._full(tenant):
                 return None
-            self._queues.setdefault(tenant, deque()).append(place)
+            if tenant not in self._queues:
+                self._queues[tenant] = deque()
+                self._turns[tenant] = max(self._turns.get(tenant, 0), self._level)
+            self._queues[tenant].append(place)
             self._waiting += 1
         return place
 
@@ -93,9 +97,6 @@ class Room:
             if was is not State.INSIDE:
                 return
             self._used -= 1
-            self._inside[place.tenant] -= 1
-            if not self._inside[place.tenant]:
-                del self._inside[place.tenant]
             following = self._next()
         if following is not None:
             following.wake()
@@ -129,25 +130,32 @@ class Room:
     def _let_in(self, place: Place) -> None:
         place.state = State.INSIDE
         self._used += 1
-        self._inside[place.tenant] = self._inside.get(place.tenant, 0) + 1
 
     def _next(self) -> Place | None:
         """Let in whoever is next, if anybody waits."""
         if not self._queues:
             return None
-        # ``min`` keeps to the first of equals, and the order is that of turns.
-        tenant = min(self._queues, key=lambda one: self._inside.get(one, 0))
-        queue = self._queues.pop(tenant)
+        # ``min`` keeps to the first of equals: who came to wait, or was served, longest ago.
+        tenant = min(self._queues, key=lambda one: self._turns[one])
+        queue = self._queues[tenant] = self._queues.pop(tenant)  # to the end
         place = queue.popleft()
-        if queue:
-            self._queues[tenant] = queue  # at the end: its turn is over
         self._waiting -= 1
+        self._level = self._turns[tenant]
+        self._turns[tenant] += 1
+        self._close(tenant)
         self._let_in(place)
         return place
 
     def _forget(self, place: Place) -> None:
-        queue = self._queues[place.tenant]
-        queue.remove(place)
+        self._queues[place.tenant].remove(place)
         self._waiting -= 1
-        if not queue:
-            del self._queues[place.tenant]
+        self._close(place.tenant)
+
+    def _close(self, tenant: str) -> None:
+        """Drop what need not be known of tenants of which nobody waits."""
+        if not self._queues[tenant]:
+            del self._queues[tenant]
+        behind = [one for one, turns in self._turns.items() if turns <= self._level]
+        for one in behind:
+            if one not in self._queues:
+                del self._turns[one]
