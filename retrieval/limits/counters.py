@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from limits.limits import RateLimitItem
-    from limits.storage import Storage
+    from limits.storage import RedisStorage, Storage
 
 Result = TypeVar("Result")
 
@@ -72,7 +72,7 @@ class Account:
     @property
     def item(self) -> RateLimitItem:
         """What the library counts. The amount is not part of the key: see :class:`_Item`."""
-        return _Item(self.limit.amount, self.limit.kind.window, namespace=_NAMESPACE)
+        return _Item(self.limit.amount, self.limit.kind.window, namespace=self.limit.budget)
 
 
 class _Item(RateLimitItemPerSecond):
@@ -98,10 +98,12 @@ class Counters:
 
     def __init__(self, redis_url: str | None = None) -> None:
         self.remote = redis_url is not None
-        self._here = _Store(MemoryStorage(), guard=threading.Lock())
-        self._shared = (
-            self._here if redis_url is None else _Store(_redis(redis_url), guard=nullcontext())
-        )
+        self._here = self._shared = _Store(MemoryStorage(), guard=threading.Lock())
+        self._close: Callable[[], None] = _nothing
+        if redis_url is not None:
+            storage = _redis(redis_url)
+            self._shared = _Store(storage, guard=nullcontext())
+            self._close = storage.storage.close
         self._shared_again = 0.0  # of the monotonic clock: not asked before
         self._lock = threading.Lock()
 
@@ -132,6 +134,10 @@ class Counters:
             BudgetStoreError: as of :meth:`take`.
         """
         return self._counted(account, lambda store: store.charge(account, cost))
+
+    def close(self) -> None:
+        """Let go of the connections to a remote store."""
+        self._close()
 
     def _counted(self, account: Account, count: Callable[[_Store], Result]) -> Result:
         """Ask the shared store; while it does not answer, do as the budget says."""
@@ -219,7 +225,11 @@ def _until_granted(  # noqa: PLR0917 - the terms of one formula, and private
     return ends_in + max(0.0, window - (spare + 1) * window / now) + _AFTER
 
 
-def _redis(url: str) -> Storage:
+def _nothing() -> None:
+    """There is nothing to let go of."""
+
+
+def _redis(url: str) -> RedisStorage:
     """The storage at ``url``, which need not be there yet.
 
     Raises:
