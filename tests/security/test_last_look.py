@@ -15,10 +15,11 @@ from acl.entries import Effect
 from acl.errors import AuditError, NotFoundError
 from acl.principal import Principal
 from retrieval.lookup import get_evidence
-from retrieval.mcp.tools import TOOLS, EvidenceArguments
+from retrieval.mcp.tools import TOOLS
 from retrieval.query import RetrieveRequest
 from retrieval.records import ReceiptRow
 from retrieval.status import Status
+from retrieval.toolbox import EvidenceArguments
 from retrieval.verify import CitationResult, VerifyRequest, verify_claims
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import TENANT, caller
