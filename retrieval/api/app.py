@@ -32,6 +32,7 @@ from retrieval.api import (
 from retrieval.api.boundary import Boundary, answer
 from retrieval.api.problems import HANDLED
 from retrieval.console.router import router as console
+from retrieval.limits.early import EarlyRefusal
 from retrieval.mcp import metadata
 from retrieval.mcp.http import McpEndpoint
 from retrieval.metrics import PrometheusMetrics
@@ -110,7 +111,8 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
     app.state.warmth = Warmth.WARMING
     app.state.pushes = PushDesk(runtime)
     app.state.runner = carrying_out
-    app.add_middleware(Boundary, metrics=metrics)
+    app.add_middleware(EarlyRefusal, runtime=runtime)
+    app.add_middleware(Boundary, metrics=metrics)  # outermost: added last
     app.include_router(routes.router)
     app.include_router(keys.router)
     app.include_router(admin_acls.router)

@@ -18,12 +18,12 @@ DAY: Final = 86_400
 
 
 class Operation(StrEnum):
-    """What is asked of the service."""
+    """What is asked of the service; tools over MCP have the same names."""
 
     RETRIEVE = "retrieve"
     GET_EVIDENCE = "get_evidence"
     LIST_SOURCES = "list_sources"
-    VERIFY = "verify"
+    VERIFY = "verify_claims"
 
 
 class Holder(StrEnum):
