@@ -19,6 +19,7 @@ from retrieval.cli.exits import Exit
 from retrieval.issuers import IssuerSettings
 from retrieval.settings import Settings
 from retrieval.status import TABLE, Action, ReasonCode, conclude
+from tools.surface_docs import mcp, openapi
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 
@@ -213,6 +214,8 @@ def _code(text: object) -> str:
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands.md": commands,
+    "mcp.json": mcp,
+    "openapi.json": openapi,
     "problems.md": problem_codes,
     "reasons.md": reasons,
     "settings.md": settings,

@@ -1,4 +1,4 @@
-"""Write down what can be called: ``docs/openapi.json`` for REST, ``docs/mcp.json`` for agents.
+"""What can be called, written down: ``docs/openapi.json`` for REST, ``docs/mcp.json`` for agents.
 
 ``make docs`` writes them; tests compare them with what a running service says, so that no change of
 the surface goes unseen, whether it was meant or not. What never lives here: the surface itself.
@@ -7,10 +7,9 @@ the surface goes unseen, whether it was meant or not. What never lives here: the
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -22,29 +21,29 @@ from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from pydantic import BaseModel
 
-DOCS: Final = Path(__file__).parents[1] / "docs"
 
-
-def openapi() -> dict[str, Any]:
+def openapi() -> str:
     """The OpenAPI document of the service."""
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings.model_construct(data_dir=Path(folder), embedder="hash:8")
         with Runtime.open(settings) as runtime:
-            return create_app(runtime).openapi()
+            return _text(create_app(runtime).openapi())
 
 
-def mcp() -> dict[str, Any]:
+def mcp() -> str:
     """Everything that an MCP client can list, and what it is told first."""
-    return listing(
-        name=NAME,
-        instructions=INSTRUCTIONS,
-        tools=[tool.describe() for tool in TOOLS.values()],
-        prompts=anyio.run(teaching.list_prompts, None, None).prompts,
-        resources=anyio.run(teaching.list_resources, None, None).resources,
+    return _text(
+        listing(
+            name=NAME,
+            instructions=INSTRUCTIONS,
+            tools=[tool.describe() for tool in TOOLS.values()],
+            prompts=anyio.run(teaching.list_prompts, None, None).prompts,
+            resources=anyio.run(teaching.list_resources, None, None).resources,
+        )
     )
 
 
@@ -66,26 +65,9 @@ def listing(
     }
 
 
-def text(document: dict[str, Any]) -> str:
-    """A document as it is written down."""
+def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _spelled(one: BaseModel) -> dict[str, Any]:
     return one.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-SURFACES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
-    "openapi.json": openapi,
-    "mcp.json": mcp,
-}
-
-
-def main() -> None:
-    """Write them all, or those that are named."""
-    for name in sys.argv[1:] or SURFACES:
-        (DOCS / name).write_text(text(SURFACES[name]()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
