@@ -4,6 +4,8 @@ After draft-ietf-httpapi-ratelimit-headers-11. Told is what the caller's own use
 nothing of the tenant's budgets: what is left of those depends on what colleagues were served, which
 may be what this caller must not know of.
 
+Nor of the wall clock: how long work took is a matter of the machine, and the caller has a clock.
+
 Units beyond the draft's ``requests`` are named in ``qu`` under names of our own. Without it, a
 client would take tokens for requests.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from retrieval.limits.budgets import Holder, Unit
+from retrieval.limits.budgets import Budget, Holder, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +29,11 @@ LIMIT: Final = "RateLimit"
 
 def fields(balances: Iterable[Balance]) -> Mapping[str, str]:
     """The response fields for what a user has left; none if nothing is limited."""
-    own = [one for one in balances if one.limit.holder is Holder.USER]
+    own = [
+        one
+        for one in balances
+        if one.limit.holder is Holder.USER and one.limit.budget is not Budget.WALL_CLOCK
+    ]
     if not own:
         return {}
     return {
