@@ -31,7 +31,7 @@ from tests.support.installation import TENANT, Installation, caller
 from tests.support.source import ListedSource, Shelved, acl, allow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from httpx2 import Response
@@ -56,6 +56,10 @@ class Surface:
         self._headers = {"Authorization": f"Bearer {token}"}
         self._numbers = itertools.count()
 
+    def of(self, token: str) -> Surface:
+        """Somebody else's way to the same service."""
+        return Surface(self._client, token)
+
     def reply(self, method: str, path: str, body: Any = None) -> Response:
         """Ask; the request id counts the requests, so it is the same in both worlds."""
         headers = {**self._headers, "X-Request-ID": f"r{next(self._numbers)}"}
@@ -72,10 +76,15 @@ def spelled(response: Response) -> str:
 
 @contextmanager
 def surface(
-    blank: Blank, directory: Path, world: World | None, who: str = ANN
+    blank: Blank,
+    directory: Path,
+    world: World | None,
+    who: str = ANN,
+    *,
+    settings: Mapping[str, object] | None = None,
 ) -> Iterator[tuple[Installation, Surface]]:
     """A world, told to a real application, and one caller's way to it."""
-    with Installation.open(blank, directory, public_url=URL) as installation:
+    with Installation.open(blank, directory, public_url=URL, **(settings or {})) as installation:
         if world is None:
             furnish(installation, hidden=False)
         else:
