@@ -16,6 +16,7 @@ from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.client import AsyncClearance, Clearance  # noqa: TC001 - Pydantic reads the fields
+from retrieval.integrations.metadata import metadata_of
 from retrieval.integrations.prompt import prompt_of
 from retrieval.query import MAX_LIMIT, MAX_QUERY_CHARS
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     )
 
     from retrieval.client import Answer
-    from retrieval.evidence import Evidence
 
 _TOOL: Final = (
     "Search the organisation's documents, as far as the user may see them. Gives quoted evidence "
@@ -79,28 +79,10 @@ class ClearanceRetriever(BaseRetriever):
 
 def documents(answer: Answer) -> list[Document]:
     """The evidence of an answer, each piece with its citation and what is known of its state."""
-    whole = {
-        "action": answer.action.value,
-        "reasons": [reason.code.value for reason in answer.reasons],
-        "receipt_id": answer.receipt_id,
-    }
     return [
-        Document(id=piece.chunk_id, page_content=piece.text, metadata=_metadata(piece) | whole)
+        Document(id=piece.chunk_id, page_content=piece.text, metadata=metadata_of(piece, answer))
         for piece in answer.evidence
     ]
-
-
-def _metadata(piece: Evidence) -> dict[str, Any]:
-    return {
-        "id": piece.id,
-        "untrusted": True,
-        "relevance": piece.relevance,
-        **piece.citation.model_dump(mode="json"),
-        "freshness": piece.freshness.state,
-        "checked_at": piece.freshness.checked_at.isoformat(),
-        "verdict": piece.trust.verdict,
-        "conflicts_with": piece.conflicts_with,
-    }
 
 
 class _Question(BaseModel):

@@ -127,11 +127,34 @@ def test_the_client_that_is_shown_asks_and_checks(capsys: pytest.CaptureFixture[
 def test_the_chain_that_is_shown_gives_documents_and_a_tool(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = said_by("ClearanceRetriever(", capsys)
+    said = said_by("integrations.langchain", capsys)
     assert said[0] == "Leave"
     assert any(
         line.endswith("28 days of leave a year, agreed with the team lead.") for line in said
     )
+
+
+@pytest.mark.usefixtures("_asked_by_ann")
+def test_the_nodes_that_are_shown_are_cited(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said_by("integrations.llamaindex", capsys) == ["Leave answer"]
+
+
+@pytest.mark.usefixtures("_asked_by_ann")
+def test_the_pipeline_that_is_shown_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAYSTACK_TELEMETRY_ENABLED", "False")
+    assert said_by("integrations.haystack import", capsys) == ["answer Leave"]
+
+
+@pytest.mark.usefixtures("_asked_by_ann")
+def test_the_functions_that_are_shown_answer_and_refuse(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names, answer, refusal = said_by("integrations.functions", capsys)
+    assert all(name in names for name in TOOLS)
+    assert json.loads(answer)["action"] == "answer"
+    assert list(json.loads(refusal)["errors"]) == ["tenant"]
 
 
 def test_the_answer_that_is_shown_is_one() -> None:
