@@ -25,6 +25,7 @@ from retrieval import metrics as measure
 from retrieval.api.problems import MEDIA_TYPE, OUR_SIDE, refuse
 from retrieval.denials import STATUSES, Denial, record_denial
 from retrieval.telemetry import failure
+from retrieval.tracing import http as tracing
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from acl.caller import Caller
     from retrieval.metrics import Metrics
     from retrieval.runtime import Runtime
+    from retrieval.tracing import Span
 
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -51,6 +53,8 @@ _BATCH: Final = re.compile(r"/v1/sources/.+/documents:batch", re.DOTALL)
 _BULK: Final = re.compile(r"/v1/(?:policy|directory/[^/]+):(?:plan|apply|sync)")
 
 REFUSED_FROM: Final = 400
+ABORTED: Final = "aborted"
+"""The code of a request whose reply did not leave, or not whole."""
 
 _ON_EVERY_REPLY: Final = {
     # What one caller may see must not be kept by anything between us and them.
@@ -114,18 +118,20 @@ class Boundary:
             await send(message)
 
         send_audited = _OnRecord(scope, receive, send_with_id)
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            with measure.bound(self._metrics):
-                try:
-                    await self._app(scope, self._limited(scope, receive), send_audited)
-                except Exception as error:
-                    if status:
-                        raise  # half a reply is out: only closing the connection says so
-                    response = await answer(Request(scope), error)
-                    if response.status_code >= OUR_SIDE:
-                        _log.error("request_failed", **failure(error))
-                    await response(scope, receive, send_audited)
-            self._record(scope, status=status, seconds=time.perf_counter() - started)
+        # The sender's trace goes on within, or one begins; its id is in every log line.
+        with tracing.serving(scope, request_id=request_id) as span, measure.bound(self._metrics):
+            try:
+                await self._app(scope, self._limited(scope, receive), send_audited)
+            except Exception as error:
+                if status:
+                    scope["state"]["code"] = ABORTED
+                    raise  # half a reply is out: only closing the connection says so
+                response = await answer(Request(scope), error)
+                if response.status_code >= OUR_SIDE:
+                    _log.error("request_failed", **failure(error))
+                await response(scope, receive, send_audited)
+            finally:
+                self._record(scope, span, status=status, seconds=time.perf_counter() - started)
 
     def _limited(self, scope: Scope, receive: Receive) -> Receive:
         """``receive``, raising 413 as soon as the body is or declares itself too large."""
@@ -159,11 +165,14 @@ class Boundary:
             return MAX_BATCH_BYTES
         return MAX_BULK_BYTES if _BULK.fullmatch(path) else self._max_body_bytes
 
-    def _record(self, scope: Scope, *, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, span: Span, *, status: int, seconds: float) -> None:
         route, code = route_of(scope), scope["state"]["code"]
-        if code == measure.OK and status >= REFUSED_FROM:
+        if not status:
+            code = ABORTED
+        elif code == measure.OK and status >= REFUSED_FROM:
             code = f"http_{status}"  # refused by a library, which has no code of ours
         self._metrics.request(route=route, status=status, code=code, seconds=seconds)
+        tracing.served(span, scope, route=route, status=status, code=code)
         _log.info(
             "request",
             method=scope["method"] if route != UNMATCHED else "*",

@@ -3,13 +3,12 @@
 Plain ``def`` on purpose: the core is synchronous, and the framework runs these in its thread pool.
 """
 
-import time
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from acl.caller import ApiScope, Caller
-from retrieval import metrics as measure
+from retrieval import observed
 from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of
 from retrieval.api.boundary import request_id_of
 from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesResponse
@@ -39,13 +38,13 @@ def retrieve_evidence(
     request: Request,
 ) -> RetrieveResponse:
     """Evidence the caller is cleared to see, cited, with what is stale or in doubt."""
-    started = time.perf_counter()
-    response = retrieve(runtime, caller, body, request_id=request_id_of(request))
-    ticket.evidence_tokens(response.usage.evidence_tokens)
-    measure.current().answer(
-        surface=SURFACE, status=response.status, seconds=time.perf_counter() - started
-    )
-    return response
+
+    def work() -> RetrieveResponse:
+        response = retrieve(runtime, caller, body, request_id=request_id_of(request))
+        ticket.evidence_tokens(response.usage.evidence_tokens)
+        return response
+
+    return observed.retrieval(SURFACE, body.limit, work)
 
 
 @router.get(
@@ -59,9 +58,13 @@ def evidence_by_id(
     request: Request,
 ) -> EvidenceResponse:
     """One piece of evidence with its neighbours. Absent and forbidden are one 404."""
-    response = get_evidence(runtime, caller, chunk_id, request_id=request_id_of(request))
-    ticket.evidence_tokens(response.usage.evidence_tokens)
-    return response
+
+    def work() -> EvidenceResponse:
+        response = get_evidence(runtime, caller, chunk_id, request_id=request_id_of(request))
+        ticket.evidence_tokens(response.usage.evidence_tokens)
+        return response
+
+    return observed.evidence(SURFACE, work)
 
 
 @router.get("/sources", dependencies=guarded(ApiScope.RETRIEVE), operation_id="list_sources")

@@ -31,14 +31,16 @@ class Metrics:
     ) -> None:
         """Count one answer of retrieve, whatever its status, with each of its reasons."""
 
-    def evidence(self, *, verdict: str, findings: Iterable[tuple[str, str]], tokens: int) -> None:
+    def evidence(self, *, verdict: str, findings: Iterable[tuple[str, str]]) -> None:
         """Count one piece of evidence that was served.
 
         Args:
             verdict: what the trust policy did with it.
             findings: kind and severity of each finding in it.
-            tokens: of its text.
         """
+
+    def evidence_tokens(self, count: int) -> None:
+        """Count the tokens of the evidence of an answer."""
 
     def duplicates(self, count: int) -> None:
         """Count pieces that were folded into others which say the same."""
