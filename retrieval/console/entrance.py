@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 
 from acl.errors import InvalidTokenError
-from retrieval.api.auth import runtime_of
+from retrieval.api.auth import Parameters, runtime_of
 from retrieval.console.form import Form, read_form
 from retrieval.console.menu import items_for
 from retrieval.console.page import Page, door, page, refusal_of
@@ -44,13 +44,13 @@ def home(visit: Annotated[Visit, Depends(SignedIn(None))]) -> Response:
     return RedirectResponse(items[0].path, _SEE_OTHER)
 
 
-@router.get("/sign-in")
+@router.get("/sign-in", dependencies=[Depends(Parameters())])
 def show_door(request: Request) -> Response:
     """The form to sign in with."""
     return door(request)
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[Depends(Parameters())])
 def sign_in(
     request: Request, runtime: RuntimeOf, form: Annotated[Form, Depends(read_form)]
 ) -> Response:
