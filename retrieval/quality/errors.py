@@ -6,6 +6,7 @@
     ├── MissingExtraError     a library of the `notebooks` extra is not installed
     ├── NoRecordsError        the installation named holds no catalogue, or the demo did not run
     ├── InvalidPeriodError    `since` or `until` has no time zone, or they are the wrong way round
+    ├── UnknownMetricError    there is no such figure, or it does not know such groups
     └── UnknownFilterError    a dataset is to be narrowed by what its rows do not hold
 """
 
@@ -34,6 +35,12 @@ class InvalidPeriodError(QualityError):
     """``since`` or ``until`` has no time zone, or they are the wrong way round."""
 
     code = "invalid_period"
+
+
+class UnknownMetricError(QualityError):
+    """There is no such figure, or it does not know such groups."""
+
+    code = "unknown_metric"
 
 
 class UnknownFilterError(QualityError):

@@ -15,7 +15,7 @@ from ingestion.freshness import source_freshness
 from ingestion.models import SourceRow
 from retrieval.quality.errors import InvalidPeriodError
 from retrieval.quality.extra import pandas
-from retrieval.records import CheckRow, EvidenceRecordRow, RetrievalRow
+from retrieval.records import CheckRow, EvidenceRecordRow, FeedbackRow, RetrievalRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,8 +54,10 @@ EVIDENCE_COLUMNS: Final = {
     "record_id": "string",
     "at": _TIME,
     "rank": "int64",
-    "chunk_id": "string",
+    "document": "string",
     "document_id": "string",
+    "chunk": "string",
+    "chunk_id": "string",
     "version": "int64",
     "source": "string",
     "relevance": "float64",
@@ -73,6 +75,15 @@ SOURCE_COLUMNS: Final = {
     "max_age_seconds": "float64",
     "on_stale": "string",
     "documents": "int64",
+}
+FEEDBACK_COLUMNS: Final = {
+    "tenant": "string",
+    "at": _TIME,
+    "caller": "string",
+    "about": "string",
+    "chunk": "string",
+    "chunk_id": "string",
+    "useful": "bool",
 }
 
 
@@ -147,7 +158,8 @@ def evidence(
         until: the end, exclusive; aware.
 
     Returns:
-        Columns :data:`EVIDENCE_COLUMNS`. ``age_seconds`` and ``freshness`` are as they were when
+        Columns :data:`EVIDENCE_COLUMNS`; ``document`` and ``chunk`` are what to group by, and here
+        the ids themselves. ``age_seconds`` and ``freshness`` are as they were when
         the piece was served; ``max_age_seconds`` is what its source allows *today* (NaN where it
         sets no limit or no longer exists).
 
@@ -162,8 +174,10 @@ def evidence(
             piece.record_id,
             row.at,
             piece.rank,
-            piece.chunk_id,
+            piece.document_id.label("document"),
             piece.document_id,
+            piece.chunk_id.label("chunk"),
+            piece.chunk_id,
             piece.version,
             piece.source,
             piece.relevance,
@@ -183,6 +197,44 @@ def evidence(
     with database.read(tenant) as session:
         rows = session.execute(statement).all()
     return typed(rows, EVIDENCE_COLUMNS)
+
+
+def feedback(
+    database: Database,
+    tenant: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> pd.DataFrame:
+    """One row for each opinion of an answer or a piece, oldest first; no comments.
+
+    Args:
+        database: where receipts live.
+        tenant: whose.
+        since: the first instant, inclusive; aware.
+        until: the end, exclusive; aware.
+
+    Returns:
+        Columns :data:`FEEDBACK_COLUMNS`.
+
+    Raises:
+        InvalidPeriodError: the period is no period.
+        MissingExtraError: pandas is not installed.
+    """
+    row = FeedbackRow
+    statement = (
+        select(row.tenant, row.at, row.caller_digest, row.about, row.target_id, row.useful)
+        .where(*period(row, tenant, since, until))
+        .order_by(row.at, row.about, row.target_id, row.caller_digest)
+    )
+    with database.read(tenant) as session:
+        found = session.execute(statement).all()
+    pieces = (r.target_id if r.about == "chunk" else None for r in found)
+    rows = [
+        (r.tenant, r.at, r.caller_digest, r.about, chunk, chunk, r.useful)
+        for r, chunk in zip(found, pieces, strict=True)
+    ]
+    return typed(rows, FEEDBACK_COLUMNS)
 
 
 def sources(database: Database, tenant: str, *, now: datetime | None = None) -> pd.DataFrame:
@@ -217,7 +269,7 @@ def sources(database: Database, tenant: str, *, now: datetime | None = None) -> 
 
 
 def period(
-    row: type[RetrievalRow | CheckRow],
+    row: type[RetrievalRow | CheckRow | FeedbackRow],
     tenant: str,
     since: datetime | None,
     until: datetime | None,

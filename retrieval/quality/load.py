@@ -1,12 +1,13 @@
-"""Opening an installation for a notebook: the one the environment names, or the demo."""
+"""Opening records for a notebook: those the environment names, the demo's, or made-up ones."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
@@ -14,11 +15,14 @@ from acl.models import Tenant
 from retrieval.quality import checked, frames
 from retrieval.quality.errors import NoRecordsError
 from retrieval.quality.extra import pandas
+from retrieval.quality.made_up import made_up
+from retrieval.quality.records import Origin, Records
 from retrieval.records import RetrievalRow
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     import pandas as pd
@@ -30,54 +34,21 @@ _RUN_DEMO = (
     "sys.exit(main(pathlib.Path(sys.argv[1])))"
 )
 _SQLITE = "sqlite:///"
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """Frames over all tenants of one installation.
-
-    Attributes:
-        retrievals: see :func:`retrieval.quality.retrievals`.
-        evidence: see :func:`retrieval.quality.evidence`.
-        sources: see :func:`retrieval.quality.sources`.
-        claims: see :func:`retrieval.quality.claims`.
-        threshold: relevance below which the installation answers ``no_evidence``.
-        is_demo: whether this is the demo rather than an installation of the reader's own.
-        remark: what the reader should know before believing the figures; empty if nothing.
-    """
-
-    retrievals: pd.DataFrame
-    evidence: pd.DataFrame
-    sources: pd.DataFrame
-    claims: pd.DataFrame
-    threshold: float
-    is_demo: bool
-    remark: str = ""
-
-    def __repr__(self) -> str:
-        """In a few words; never a path, as notebooks are shared."""
-        name = "The demo" if self.is_demo else "Your installation"
-        asked = self.retrievals["at"]
-        tenants = self.retrievals["tenant"].nunique()
-        span = "" if asked.empty else f", {asked.min():%d %b %Y %H:%M} to {asked.max():%H:%M} UTC"
-        if not asked.empty and asked.min().date() != asked.max().date():
-            span = f", {asked.min():%d %b %Y} to {asked.max():%d %b %Y} UTC"
-        return (
-            f"{name}: {len(asked):,} queries of {tenants} tenant{'' if tenants == 1 else 's'}, "
-            f"{len(self.evidence):,} pieces of evidence{span}{self.remark and '. '}{self.remark}"
-        )
+URL_VARIABLE = "CLEARANCE_URL"
 
 
 def load(
     *,
-    demo: Path | str = ".demo",
+    demo: Path | str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Records:
-    """Read the records of an installation.
+    """Read the records that the environment names.
 
-    ``CLEARANCE_DATA_DIR`` or ``CLEARANCE_DATABASE_URL`` names it. Without either it is the demo in
-    the folder given, which is set up first if nothing is recorded there (about a minute).
+    ``CLEARANCE_URL`` and ``CLEARANCE_TOKEN`` name a service, read with the rights of the token;
+    ``CLEARANCE_DATA_DIR`` or ``CLEARANCE_DATABASE_URL`` an installation at hand. Without any of
+    them it is a made-up history; or, if a folder is given, the demo in it, which is set up first
+    if nothing is recorded there (about a minute).
 
     Args:
         demo: the demo's data directory.
@@ -88,40 +59,65 @@ def load(
         NoRecordsError: there is no catalogue, or the demo could not be run.
         InvalidPeriodError: the period is no period.
         MissingExtraError: pandas is not installed.
+        retrieval.client.ClientError: the service does not answer, or refuses the token.
     """
     pandas()  # before the demo is run for nothing
+    if os.environ.get(URL_VARIABLE):
+        return _of_service(since, until)
     settings = Settings()
-    remark = ""
-    own = bool({"data_dir", "database_url"} & settings.model_fields_set)
+    remark, own = "", bool({"data_dir", "database_url"} & settings.model_fields_set)
     if own:
         _require_catalogue(settings)
+    elif demo is None:
+        return made_up().between(since, until)
     else:
         settings = Settings(data_dir=Path(demo).resolve())
         if not _has_records(settings):
             remark = _run_demo(settings)
     with Runtime.open(settings) as runtime:
-        records = _read(runtime, since=since, until=until, is_demo=not own)
+        origin = Origin.INSTALLATION if own else Origin.DEMO
+        records = _read(runtime, since=since, until=until, origin=origin)
     return replace(records, remark=remark)
 
 
+def _of_service(since: datetime | None, until: datetime | None) -> Records:
+    """The records of a token's tenant, as an analyst may have them."""
+    from retrieval.client.quality import Quality  # noqa: PLC0415 - an installation needs none
+
+    with Quality() as service:
+        frames_ = {
+            name: service.frame(name, since=since, until=until)
+            for name in ("retrievals", "evidence", "claims", "checks", "feedback")
+        }
+        return Records(
+            **frames_,
+            sources=service.frame("sources"),
+            threshold=service.min_relevance(),
+            origin=Origin.SERVICE,
+        )
+
+
 def _read(
-    runtime: Runtime, *, since: datetime | None, until: datetime | None, is_demo: bool
+    runtime: Runtime, *, since: datetime | None, until: datetime | None, origin: Origin
 ) -> Records:
     """All tenants, one after the other, each through a session confined to it."""
-    concat, database = pandas().concat, runtime.database
+    database, beside = runtime.database, runtime.audit_database
     # A tenant that does not exist reads as one without records: no tenants, empty frames.
     names = _tenants(database) or ["none"]
     period = {"since": since, "until": until}
+
+    def every(read: Callable[..., pd.DataFrame], home: Database, **given: Any) -> pd.DataFrame:
+        return pandas().concat([read(home, name, **given) for name in names], ignore_index=True)
+
     return Records(
-        concat([frames.retrievals(database, name, **period) for name in names], ignore_index=True),
-        concat([frames.evidence(database, name, **period) for name in names], ignore_index=True),
-        concat(
-            [frames.sources(database, name, now=runtime.clock()) for name in names],
-            ignore_index=True,
-        ),
-        concat([checked.claims(database, name, **period) for name in names], ignore_index=True),
-        runtime.settings.min_relevance,
-        is_demo,
+        retrievals=every(frames.retrievals, database, **period),
+        evidence=every(frames.evidence, database, **period),
+        sources=every(frames.sources, database, now=runtime.clock()),
+        claims=every(checked.claims, database, **period),
+        checks=every(checked.checks, database, **period),
+        feedback=every(frames.feedback, beside, **period),
+        threshold=runtime.settings.min_relevance,
+        origin=origin,
     )
 
 

@@ -93,7 +93,7 @@ def coverage_by_source(
     """
     unit = ["tenant", "source"]
     cited = evidence.groupby(unit, as_index=False).agg(
-        count=("record_id", "nunique"), cited_documents=("document_id", "nunique")
+        count=("record_id", "nunique"), cited_documents=("document", "nunique")
     )
     answers = evidence.groupby("tenant", as_index=False).agg(total=("record_id", "nunique"))
     table = (

@@ -37,7 +37,7 @@ SOURCES: Final[Mapping[str, int]] = {"handbook": 7, "policies": 2, "contracts": 
 _AGENTS: Final = ("assistant", "drafter", "researcher", "summariser")
 _ASKERS: Final = 40
 _QUESTIONS: Final = 160
-_THRESHOLD: Final = 0.35
+THRESHOLD: Final = 0.35
 _SUPPORT: Final = {"supported": (9, 1.5), "contradicted": (1.5, 9), "not_enough": (2, 5)}
 _AGAINST: Final = {"supported": (1.5, 9), "contradicted": (9, 1.5), "not_enough": (2, 6)}
 _HOURS: Final = (*[8] * 3, *[9] * 6, *[10] * 8, *[11] * 7, *[12] * 3, *[13] * 5, *[14] * 8)
@@ -146,7 +146,7 @@ class _Week:
         best = min(0.995, max(0.02, draw.gauss(covered, 0.07) - (0.22 if self._worse else 0.0)))
         record_id = self._uuid()
         pieces: list[Row] = []
-        if best >= _THRESHOLD:
+        if best >= THRESHOLD:
             pieces = [
                 self._piece(record_id, rank, question, home, best)
                 for rank in range(1, draw.choice((1, 2, 3, 3, 4, 5)) + 1)
@@ -203,7 +203,7 @@ class _Week:
             "document_id": str(uuid.UUID(digest(*name))),
             "version": 1 + self._week // 3,
             "source": source,
-            "relevance": round(max(_THRESHOLD, best - 0.06 * (rank - 1)), 4),
+            "relevance": round(max(THRESHOLD, best - 0.06 * (rank - 1)), 4),
             "age_seconds": age,
             "freshness": "fresh" if age <= limit else "stale",
             "verdict": "flagged" if flagged else "clean",
