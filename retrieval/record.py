@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from acl.digest import keyed
+from retrieval import metrics
 from retrieval.account import query_digest
 from retrieval.records import CheckRow, ClaimRow, EvidenceRecordRow, RetrievalRow
 from retrieval.verify_quotes import CitationResult
@@ -32,6 +33,7 @@ def record(
     latency_ms: float,
 ) -> None:
     """Queue the record of one retrieval. Never waits, never fails the query."""
+    metrics.current().duplicates(duplicates)
     tenant, secret = caller.tenant, runtime.secret
     record_id = str(uuid.uuid4())  # a request id may come from the client, so it may repeat
     who = _caller_digest(runtime, caller)

@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from acl.caller import ApiScope, Caller
+from retrieval import observed
 from retrieval.api.auth import PROBLEMS, Authorised, guarded
 from retrieval.api.boundary import request_id_of
-from retrieval.api.routes import Retriever, RuntimeOf
+from retrieval.api.problems import MEDIA_TYPE
+from retrieval.api.routes import SURFACE, Retriever, RuntimeOf
 from retrieval.feedback import FeedbackRequest, FeedbackResponse, give_feedback
 from retrieval.limits.web import Verifying
 from retrieval.verify import VerifyRequest, VerifyResponse, verify_claims
@@ -24,10 +26,23 @@ def verify(
 ) -> VerifyResponse:
     """Whether claims are supported by the evidence they cite, as far as the caller may see it."""
     ticket.claims(claims_in(body))
-    return verify_claims(runtime, caller, body, request_id=request_id_of(request))
+    return observed.check(
+        SURFACE,
+        lambda: verify_claims(runtime, caller, body, request_id=request_id_of(request)),
+    )
 
 
-@router.post("/feedback", dependencies=guarded(ApiScope.RETRIEVE), operation_id="give_feedback")
+@router.post(
+    "/feedback",
+    dependencies=guarded(ApiScope.RETRIEVE),
+    operation_id="give_feedback",
+    responses={
+        404: {
+            "description": "There is no such answer or evidence, or not for this caller",
+            "content": {MEDIA_TYPE: {}},
+        }
+    },
+)
 def feedback(
     body: FeedbackRequest, caller: Retriever, runtime: RuntimeOf, request: Request
 ) -> FeedbackResponse:

@@ -43,8 +43,10 @@ def serve(
         from retrieval import telemetry
         from retrieval.api.app import create_app
         from retrieval.mcp.http import public_url
+        from retrieval.tracing import sdk
 
         telemetry.configure()
+        sdk.configure()
         settings = runtime.settings
         address = public_url(settings)
         screen = errors()
@@ -79,8 +81,10 @@ def mcp(context: typer.Context) -> None:
             raise CommandError(ABSENT)
         from retrieval import telemetry
         from retrieval.mcp.stdio import serve_stdio
+        from retrieval.tracing import sdk
 
         telemetry.configure(level="WARNING")
+        sdk.configure()
         serve_stdio(runtime)
 
 

@@ -4,7 +4,6 @@ A question is sent in a body and never stands in an address, where histories and
 it. What is shown is the response of :func:`retrieval.pipeline.retrieve` and nothing besides.
 """
 
-import time
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
@@ -12,13 +11,15 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from acl.caller import ApiScope
-from retrieval import metrics as measure
+from retrieval import observed
 from retrieval.api.problems import FieldError, refuse_fields
 from retrieval.console.form import Form
 from retrieval.console.page import Page, page
 from retrieval.console.session import HOME
-from retrieval.console.visit import SignedIn, Visit, opened_by
+from retrieval.console.visit import SignedIn, Visit, admission, opened_by
 from retrieval.evidence import RetrieveResponse
+from retrieval.limits.admission import Ticket
+from retrieval.limits.budgets import Operation
 from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
 from retrieval.query import MAX_QUERY_CHARS, RetrieveRequest
@@ -33,16 +34,19 @@ _UNPROCESSABLE: Final = 422
 router = APIRouter(prefix=HOME, route_class=Page, include_in_schema=False)
 
 Retriever = Annotated[Visit, Depends(SignedIn(ApiScope.RETRIEVE))]
+Asking = Annotated[Ticket, admission(Operation.RETRIEVE, ApiScope.RETRIEVE)]
+Reading = Annotated[Ticket, admission(Operation.GET_EVIDENCE, ApiScope.RETRIEVE)]
+Listing = Annotated[Ticket, admission(Operation.LIST_SOURCES, ApiScope.RETRIEVE)]
 
 
 @router.get("/ask", dependencies=opened_by(ApiScope.RETRIEVE))
-def empty(visit: Retriever) -> Response:
+def empty(visit: Retriever, _ticket: Listing) -> Response:
     """The form."""
     return _asked(visit)
 
 
 @router.post("/ask", dependencies=opened_by(ApiScope.RETRIEVE))
-def ask(visit: Retriever) -> Response:
+def ask(visit: Retriever, ticket: Asking) -> Response:
     """The form, and the answer below it; or what is wrong with the question."""
     form = visit.sent
     form.require_only(*_FIELDS)
@@ -52,23 +56,26 @@ def ask(visit: Retriever) -> Response:
         problem = refuse_fields(error.errors(), request_id=visit.request_id)
         visit.request.state.code = problem.code
         return _asked(visit, errors=problem.errors or [], status=_UNPROCESSABLE)
-    started = time.perf_counter()
-    response = retrieve(visit.runtime, visit.caller, request, request_id=visit.request_id)
-    measure.current().answer(
-        surface=SURFACE, status=response.status, seconds=time.perf_counter() - started
+    response = observed.retrieval(
+        SURFACE,
+        request.limit,
+        lambda: retrieve(visit.runtime, visit.caller, request, request_id=visit.request_id),
     )
     return _asked(visit, response=response)
 
 
 @router.get("/evidence/{chunk_id}", dependencies=opened_by(ApiScope.RETRIEVE))
-def evidence(chunk_id: str, visit: Retriever) -> Response:
+def evidence(chunk_id: str, visit: Retriever, ticket: Reading) -> Response:
     """One piece with its neighbours. Absent and forbidden are one page."""
-    told = get_evidence(visit.runtime, visit.caller, chunk_id, request_id=visit.request_id)
+    told = observed.evidence(
+        SURFACE,
+        lambda: get_evidence(visit.runtime, visit.caller, chunk_id, request_id=visit.request_id),
+    )
     return page(visit, "evidence.html", told=told)
 
 
 @router.get("/sources", dependencies=opened_by(ApiScope.RETRIEVE))
-def sources(visit: Retriever) -> Response:
+def sources(visit: Retriever, _ticket: Listing) -> Response:
     """The sources in which the caller can see something, and how current they are."""
     told = list_sources(visit.runtime, visit.caller, request_id=visit.request_id)
     return page(visit, "sources.html", sources=told.sources)

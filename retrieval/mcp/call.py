@@ -6,6 +6,7 @@ thread that those who are answered need.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,12 +19,14 @@ from starlette.requests import Request
 from acl.errors import AuditError
 from ingestion.errors import RefusedForNowError
 from retrieval import metrics as measure
+from retrieval import tracing
 from retrieval.api.boundary import new_request_id, request_id_of
 from retrieval.api.problems import OUR_SIDE, refuse, refuse_fields
 from retrieval.denials import STATUSES, Denial, record_denial
 from retrieval.limits.budgets import Operation
 from retrieval.mcp.tools import SURFACE, TOOLS
 from retrieval.telemetry import failure
+from retrieval.tracing import names
 from retrieval.verify_request import VerifyRequest, claims_in
 
 if TYPE_CHECKING:
@@ -90,6 +93,14 @@ class ToolCall:
 
     async def answer(self) -> CallToolResult:
         """Answer, or say why not; an error never reaches the protocol as an exception."""
+        started = time.perf_counter()
+        result, code = await self._ended()
+        seconds = time.perf_counter() - started
+        measure.current().tool_call(tool=self.label, code=code, seconds=seconds)
+        return result
+
+    async def _ended(self) -> tuple[CallToolResult, str]:
+        """The reply, and the code of its problem, or that it has none."""
         try:
             caller, tool, arguments = await anyio.to_thread.run_sync(self._prepare)
             ticket = self.runtime.admission.admitted(caller, Operation(tool.name))
@@ -99,10 +110,9 @@ class ToolCall:
                 result = await anyio.to_thread.run_sync(self._run, caller, tool, arguments, ticket)
         except Exception as error:  # noqa: BLE001 - the last place that can answer
             problem = await anyio.to_thread.run_sync(self._refuse, error)
-            measure.current().tool_call(tool=self.label, code=problem.code)
-            return _refused(problem)
-        measure.current().tool_call(tool=self.label, code=measure.OK)
-        return result
+            tracing.current().set(names.CODE, problem.code)
+            return _refused(problem), problem.code
+        return result, measure.OK
 
     def _prepare(self) -> tuple[Caller, ToolSpec, BaseModel]:
         """Who is it, may they, and is it well formed: asked before anything is charged."""

@@ -15,6 +15,7 @@ from mcp_types import ListToolsResult
 from retrieval.mcp import teaching
 from retrieval.mcp.call import ToolCall
 from retrieval.mcp.tools import INSTRUCTIONS, TOOLS
+from retrieval.tracing.mcp import Traced
 
 if TYPE_CHECKING:
     from mcp_types import CallToolRequestParams, CallToolResult, PaginatedRequestParams
@@ -42,7 +43,7 @@ def build_server(runtime: Runtime, identify: Identify) -> Server[dict[str, Any]]
     async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
         return await ToolCall(runtime, identify, context, params).answer()
 
-    return Server(
+    server = Server[dict[str, Any]](
         NAME,
         title="Clearance",
         version=version("clearance-retrieval"),
@@ -55,3 +56,5 @@ def build_server(runtime: Runtime, identify: Identify) -> Server[dict[str, Any]]
         on_list_resource_templates=teaching.list_templates,
         on_read_resource=teaching.read_resource,
     )
+    server.middleware[:] = [Traced(TOOLS)]  # in place of spans that repeat what was sent
+    return server

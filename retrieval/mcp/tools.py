@@ -6,14 +6,13 @@ arguments are refused, because ignoring a misspelled restriction would widen the
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mcp_types import Tool, ToolAnnotations
 
 from acl.caller import ApiScope
-from retrieval import metrics as measure
+from retrieval import observed
 from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesResponse
 from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
@@ -100,10 +99,10 @@ class ToolSpec:
 def _retrieve(
     runtime: Runtime, caller: Caller, arguments: RetrieveRequest, *, request_id: str
 ) -> RetrieveResponse:
-    started = time.perf_counter()
-    response = retrieve(runtime, caller, arguments, request_id=request_id)
-    measure.current().answer(
-        surface=SURFACE, status=response.status, seconds=time.perf_counter() - started
+    response = observed.retrieval(
+        SURFACE,
+        arguments.limit,
+        lambda: retrieve(runtime, caller, arguments, request_id=request_id),
     )
     return response.model_copy(update=NO_MODEL_READS)
 
@@ -111,7 +110,10 @@ def _retrieve(
 def _get_evidence(
     runtime: Runtime, caller: Caller, arguments: EvidenceArguments, *, request_id: str
 ) -> EvidenceResponse:
-    response = get_evidence(runtime, caller, arguments.chunk_id, request_id=request_id)
+    response = observed.evidence(
+        SURFACE,
+        lambda: get_evidence(runtime, caller, arguments.chunk_id, request_id=request_id),
+    )
     return response.model_copy(update=NO_MODEL_READS)
 
 
@@ -125,7 +127,9 @@ def _list_sources(
 def _verify_claims(
     runtime: Runtime, caller: Caller, arguments: VerifyRequest, *, request_id: str
 ) -> VerifyResponse:
-    return verify_claims(runtime, caller, arguments, request_id=request_id)
+    return observed.check(
+        SURFACE, lambda: verify_claims(runtime, caller, arguments, request_id=request_id)
+    )
 
 
 TOOLS: Final = {

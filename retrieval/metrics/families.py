@@ -165,8 +165,7 @@ FAMILIES: Final[Mapping[str, Family]] = {
     ),
     names.WITHDRAWN: Family(
         _C,
-        "Answers that did not leave, because the rights had changed meanwhile.",
-        {"operation": Label.of("What was asked.", OPERATIONS)},
+        "Answers on record that did not leave: rights had changed, or time had run out.",
     ),
     # Checks of claims
     names.CHECKS: Family(_C, "Checks of claims.", {"surface": _SURFACE}),

@@ -59,8 +59,8 @@ class Metrics:
     def stage(self, *, operation: str, stage: str, seconds: float) -> None:
         """Note how long one stage of an operation took."""
 
-    def withdrawn(self, *, operation: str) -> None:
-        """Count an answer that did not leave, because the rights had changed meanwhile."""
+    def withdrawn(self) -> None:
+        """Count an answer that was on record and did not leave."""
 
     def token_refused(self, *, fault: str) -> None:
         """Count one bearer token that was refused, by what was wrong with it."""

@@ -118,9 +118,9 @@ class PrometheusMetrics(Metrics):
         """Note how long a stage took."""
         self._observe(names.STAGE_SECONDS, seconds, operation, stage)
 
-    def withdrawn(self, *, operation: str) -> None:
+    def withdrawn(self) -> None:
         """Count an answer that did not leave."""
-        self._add(names.WITHDRAWN, operation)
+        self._add(names.WITHDRAWN)
 
     def token_refused(self, *, fault: str) -> None:
         """Count one refused token."""
