@@ -174,6 +174,15 @@ def guarding(
     return frozenset(found)
 
 
+def sources_under(session: Session, tenant: str, acl_ids: Collection[str]) -> frozenset[str]:
+    """The sources of which something stands under one of the ACLs."""
+    found: set[str] = set()
+    for some in batches(sorted(acl_ids)):
+        where = (AclContentRow.tenant == tenant, AclContentRow.acl_id.in_(some))
+        found.update(session.scalars(select(AclContentRow.source).where(*where).distinct()))
+    return frozenset(found)
+
+
 @prepared
 def _confirmations() -> Select[str, datetime]:
     return select(AclSyncRow.name, AclSyncRow.closes_at).where(AclSyncRow.tenant == _TENANT)

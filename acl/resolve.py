@@ -2,18 +2,20 @@
 
 The chain of an ACL is itself and its ancestors up to the first with ``inherit: false``. A caller
 sees an ACL iff some unexpired allow in the chain names one of the caller's principals **and** no
-unexpired deny in the chain does. What the caller is narrowed to is taken away after that, and what
-is kept by a synchronisation that is too old to trust. :mod:`acl.reach` says it in SQL; here the
-answers are put together. Every step below takes away or leaves as it is; none adds.
+unexpired deny in the chain does. What the caller is narrowed to is taken away after that, what is
+kept by a synchronisation that is too old to trust, and sources that are switched off.
+:mod:`acl.reach` says it in SQL; here the answers are put together. Every step below takes away or
+leaves as it is; none adds.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import bindparam, select
 
-from acl import reach
+from acl import reach, switches
 from acl.errors import NotFoundError, ScopeTooLargeError, TenantDisabledError
 from acl.models import Tenant
 from acl.orm import prepared
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
-    from acl.caller import Caller
+    from acl.caller import Caller, Narrowing
     from acl.reach import Reached
 
 DEFAULT_MAX_ACLS = 10_000
@@ -92,17 +94,32 @@ def resolve(
             "documents under fewer ACLs, or raise CLEARANCE_MAX_VISIBLE_ACLS"
         )
     changes = (next_closing, *(one.expiry for one in everyone))
-    guarding = reach.guarding(session, caller.tenant, admitted & closed.keys(), caller.narrowing)
+    left = _left(session, caller, admitted)
+    guarding = reach.guarding(session, caller.tenant, admitted & closed.keys(), left)
     return AccessScope(
         caller=caller,
         acl_ids=visible,
-        sources=caller.narrowing.sources,
+        sources=left.sources,
         closed=frozenset(closed[acl_id] for acl_id in guarding),
         as_of=now,
         valid_until=min((change for change in changes if change is not None), default=None),
         acl_version=version,
         mint=MINT,
     )
+
+
+def _left(session: Session, caller: Caller, admitted: frozenset[str]) -> Narrowing:
+    """The caller's narrowing, without the sources that are switched off.
+
+    Said by naming the sources that are left, of those the caller could see something in: an index
+    can be asked for any of some sources, and a chunk that stands in one of them too stays visible.
+    """
+    off = switches.sources_off(session, caller.tenant)
+    if not off:
+        return caller.narrowing
+    named = caller.narrowing.sources
+    there = reach.sources_under(session, caller.tenant, admitted)
+    return replace(caller.narrowing, sources=(there if named is None else there & named) - off)
 
 
 def _each(session: Session, caller: Caller, now: datetime, *, closing: bool) -> list[Reached]:

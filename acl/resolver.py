@@ -89,7 +89,16 @@ class Resolver:
             known is not None
             and known.scope.acl_version == versions.acl
             and not known.scope.expired(now)
+            and (_as_narrowed(known.scope) or known.content_version == versions.content)
         ):
             return known.scope, known, versions.content
         scope = resolve(session, caller, now=now, max_acls=self._max_acls, versions=versions)
         return scope, known, versions.content
+
+
+def _as_narrowed(scope: AccessScope) -> bool:
+    """Whether its sources are the token's own: not named by what was there when it was made.
+
+    With a source switched off they are, and one that is new since then would not be among them.
+    """
+    return scope.sources == scope.caller.narrowing.sources

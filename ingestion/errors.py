@@ -25,6 +25,9 @@
     ├── RefusedForNowError         overloaded: not now, whoever asks
     │   ├── QuotaExceededError     quota_exceeded: this caller has used what a budget grants
     │   └── BudgetStoreError       budget_unavailable: a budget that closes cannot be counted
+    ├── InvalidFlagError           invalid_flag: a flag that does not exist, or not with that value
+    ├── ReadOnlyError              read_only: operators have stopped writes to this tenant
+    ├── SwitchedOffError           switched_off: operators have switched this operation off
     └── BusyError                  busy: somebody else holds the data directory or the job
         └── RunBusyError           busy: a run of the same source waits or goes on
 
@@ -233,3 +236,21 @@ class BudgetStoreError(RefusedForNowError):
     """Use cannot be counted, and the budget concerned rather refuses than goes uncounted."""
 
     default_code = "budget_unavailable"
+
+
+class InvalidFlagError(IngestionError):
+    """A flag was named that does not exist, or was given a value that it does not take."""
+
+    default_code = "invalid_flag"
+
+
+class ReadOnlyError(IngestionError):
+    """Operators have stopped writes to this tenant; questions are answered as before."""
+
+    default_code = "read_only"
+
+
+class SwitchedOffError(IngestionError):
+    """Operators have switched this route or tool off for this tenant."""
+
+    default_code = "switched_off"

@@ -24,6 +24,7 @@ from ingestion.run.faults import translated
 from ingestion.run.record import SourceConfig
 from ingestion.run.steps import Options, Run
 from ingestion.sources.registry import open_source
+from ingestion.writable import require_writable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +83,7 @@ def ingest(  # noqa: PLR0913 - each is a choice of the caller's, and each has a 
 
     Raises:
         BusyError: the same source is being ingested by another process.
+        ReadOnlyError: operators have stopped writes to the tenant; asked between batches too.
         SourceError: the source cannot be listed; nothing was deleted.
         CatalogError, IndexUnavailableError, EmbeddingError: what was acknowledged so far stays.
     """
@@ -96,6 +98,8 @@ def ingest(  # noqa: PLR0913 - each is a choice of the caller's, and each has a 
             told.tell(progress)
 
     def asked() -> bool:
+        if not dry_run:
+            require_writable(context.database, tenant)
         return cancelled() or (not dry_run and record.asked_to_stop(context, report))
 
     options = Options(
@@ -113,6 +117,7 @@ def ingest(  # noqa: PLR0913 - each is a choice of the caller's, and each has a 
             run.go(_cursor(context, tenant, source.name))
             return report
         ensure_tenant(context.database, tenant, now=started)
+        require_writable(context.database, tenant)
         with exclusive(run_lock(context, tenant, source.name), timeout=0):
             cursor = record.begin(
                 context,

@@ -33,6 +33,7 @@ from ingestion.prepare import Prepared, source_sha256
 from ingestion.push_acls import not_usable, usable
 from ingestion.records import DeliveryRow
 from ingestion.run.reading import Reader
+from ingestion.writable import require_writable
 from ingestion.writer import Batch, write
 
 if TYPE_CHECKING:
@@ -124,9 +125,10 @@ def deliver(
     A delivery that is itself at fault has its error for a result and keeps nobody else back.
 
     Raises:
-        EmbeddingError, IndexUnavailableError, CatalogError, BusyError: no fault of a delivery;
-            none is acknowledged.
+        EmbeddingError, IndexUnavailableError, CatalogError, BusyError, ReadOnlyError: no fault of
+            a delivery; none is acknowledged.
     """
+    require_writable(context.database, source.tenant)
     with closing(Reader(context)) as reader:
         readied = [ready(context, source, delivery, reader) for delivery in deliveries]
         good = [one for one in readied if isinstance(one, Ready)]

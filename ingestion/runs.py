@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from acl.errors import NotFoundError
+from acl.switches import read_only_tenants
 from ingestion.errors import BusyError, IngestionError, RunBusyError, SourceError
 from ingestion.jobs import ingest, never, run_lock
 from ingestion.lock import exclusive
@@ -221,11 +222,16 @@ def _bury(run: RunRow, now: datetime) -> None:
 
 
 def queued(context: IngestContext) -> list[tuple[str, str]]:
-    """Tenant and id of every run that waits, the longest waiting first."""
+    """Tenant and id of every run that waits, the longest waiting first.
+
+    In a tenant that is read-only, runs go on waiting, and are found when it no longer is.
+    """
     with context.database.unguarded("a worker serves every tenant") as session:
         rows = session.execute(
             select(RunRow.tenant, RunRow.id)
-            .where(RunRow.status == RunStatus.QUEUED.value)
+            .where(
+                RunRow.status == RunStatus.QUEUED.value, RunRow.tenant.not_in(read_only_tenants())
+            )
             .order_by(RunRow.started_at, RunRow.id)
         )
         return [(tenant, run_id) for tenant, run_id in rows]

@@ -35,7 +35,6 @@ from verifier.policy import TrustVerdict
 
 if TYPE_CHECKING:
     from acl.caller import Caller
-    from acl.scope import AccessScope
     from ingestion.catalog import StoredChunk
     from retrieval.runtime import Runtime
     from retrieval.standing import Snapshot
@@ -95,17 +94,17 @@ def _read(
             raise NotFoundError(_ABSENT)
         dated = best_place(current)
         near = beside(session, scope, generation, dated.place, reach=NEIGHBOURS)
-    trusted = trust(chunk, dated.place, runtime.settings.trust_policy)
+    trusted = trust(chunk, dated.place, before.policy)
     if trusted.verdict is TrustVerdict.WITHHELD:
         raise NotFoundError(_ABSENT)
     piece = Piece(chunk, dated, trusted, None, Ranked(chunk.id, 0.0, None, None))
     here = dated.place.ordinal
-    before_it = _neighbours(runtime, scope, [c for at, c in near if at < here])
-    after_it = _neighbours(runtime, scope, [c for at, c in near if at > here])
+    before_it = _neighbours(before, [c for at, c in near if at < here])
+    after_it = _neighbours(before, [c for at, c in near if at > here])
     served = {chunk.id, *(one.chunk_id for one in (*before_it, *after_it))}
     response = EvidenceResponse(
         request_id=request_id,
-        evidence=evidence_of(piece, ident="e1", conflicts=[], policy=runtime.settings.trust_policy),
+        evidence=evidence_of(piece, ident="e1", conflicts=[], policy=before.policy),
         before=before_it,
         after=after_it,
         usage=Usage(
@@ -141,13 +140,13 @@ def list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> Source
     )
 
 
-def _neighbours(runtime: Runtime, scope: AccessScope, chunks: list[StoredChunk]) -> list[Neighbour]:
+def _neighbours(before: Snapshot, chunks: list[StoredChunk]) -> list[Neighbour]:
     """Neighbours as served: rechecked, and without those the trust policy withholds."""
     served = []
     for chunk in chunks:
         place = chunk.places[0]
-        trusted = trust(chunk, place, runtime.settings.trust_policy)
-        if not recheck(scope, chunk) or trusted.verdict is TrustVerdict.WITHHELD:
+        trusted = trust(chunk, place, before.policy)
+        if not recheck(before.scope, chunk) or trusted.verdict is TrustVerdict.WITHHELD:
             continue
         served.append(
             Neighbour(

@@ -146,7 +146,7 @@ def _respond(
         view=before.resolved.view.digest,
         next_cursor=next_cursor,
         scores=Include.SCORES in request.include,
-        policy=runtime.settings.trust_policy,
+        policy=before.policy,
     )
     acl_ids = {piece.chunk.id: piece.chunk.acl_id for piece in found.pieces}
     response = account_for_answer(runtime, caller, request, response, acl_ids=acl_ids)
@@ -222,7 +222,7 @@ def _answer(
         limit=request.limit,
         now=runtime.clock(),
         max_age=request.max_age_seconds,
-        policy=runtime.settings.trust_policy,
+        policy=before.policy,
         offset=offset,
     )
     if not chosen.pieces and not chosen.causes and not closed:
@@ -273,7 +273,7 @@ def _search(
             limit=max(runtime.settings.candidates, 2 * depth),
             own=request.own,
             exclude=before.excluded,
-            exact=before.resolved.view.occurrences <= runtime.settings.exact_limit,
+            exact=before.searched_exactly(runtime.settings.exact_limit),
         ),
     )
 

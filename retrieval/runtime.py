@@ -30,6 +30,7 @@ from ingestion.active import (
 from ingestion.index.hosts import create_host
 from retrieval import metrics as measure
 from retrieval.denials import Denial, record_denial
+from retrieval.flags.board import FlagBoard
 from retrieval.issuers import create_tokens
 from retrieval.recorder import Recorder
 from retrieval.schema import keep_private, upgrade
@@ -86,6 +87,7 @@ class Runtime:
         self.clock = clock
         self.secret = installation_secret(database, now=clock())
         self.resolver = Resolver(self.secret, max_acls=settings.max_visible_acls)
+        self.flags = FlagBoard(database)
         self.recorder = Recorder(database)
         self.key_use = KeyUse(database)
         self.authenticator = Authenticator(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
 
-HEAD: Final = "0007"
+HEAD: Final = "0008"
 
 
 def keep_private(url: str, file: Path) -> None:

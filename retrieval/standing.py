@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from acl.caller import Caller
     from acl.resolver import Resolved
     from acl.scope import AccessScope
+    from retrieval.flags.state import Flags
     from retrieval.runtime import Runtime
+    from verifier.policy import TrustPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +30,24 @@ class Snapshot:
     """What the catalogue said at the start: the view, the generation, what is in flight.
 
     The generation is the one that answers this caller's ``question``; without one, the active one.
+    The flags are the tenant's at that moment, and the policy is theirs, or else the setting.
     """
 
     resolved: Resolved
     generation: str | None
     excluded: frozenset[str]
-    question: str | None = None
+    question: str | None
+    flags: Flags
+    policy: TrustPolicy
 
     @property
     def scope(self) -> AccessScope:
         """What the caller may see."""
         return self.resolved.scope
+
+    def searched_exactly(self, limit: int) -> bool:
+        """Whether the search is to be exact: up to ``limit`` places, or because a flag says so."""
+        return self.flags.exact_only or self.resolved.view.occurrences <= limit
 
 
 class Standing(Enum):
@@ -75,7 +84,9 @@ def snapshot(
         excluded: frozenset[str] = frozenset()
         if generation is not None and not resolved.scope.empty:
             excluded = in_flight(session, resolved.scope, generation)
-    return Snapshot(resolved, generation, excluded, question)
+        flags = runtime.flags.at(session, caller.tenant, resolved.scope.acl_version)
+    policy = flags.policy(runtime.settings.trust_policy)
+    return Snapshot(resolved, generation, excluded, question, flags, policy)
 
 
 def still(runtime: Runtime, caller: Caller, before: Snapshot) -> Standing:
@@ -120,4 +131,9 @@ def _answering(
 
 
 def _same_rights(before: AccessScope, now: AccessScope) -> bool:
-    return (now.acl_ids, now.closed) == (before.acl_ids, before.closed)
+    return _rights(now) == _rights(before)
+
+
+def _rights(scope: AccessScope) -> tuple[object, ...]:
+    """What a scope admits to; a source that was switched off takes rights away like any other."""
+    return scope.acl_ids, scope.sources, scope.closed

@@ -128,7 +128,7 @@ def evidence_of(runtime: Runtime, before: Snapshot, ids: Sequence[str]) -> dict[
             if not current:  # of a source that serves nothing rather than something outdated
                 continue
             place = best_place(current).place
-            trusted = trust(chunk, place, runtime.settings.trust_policy)
+            trusted = trust(chunk, place, before.policy)
             if trusted.verdict is not TrustVerdict.WITHHELD:
                 served.append((chunk.id, place, trusted))
         # By document: few stored texts are remembered, and each is read once this way.

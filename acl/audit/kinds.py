@@ -46,6 +46,8 @@ class EventKind(StrEnum):
     GENERATION_ROLLBACK = "generation.rollback"
     GENERATION_CANARY = "generation.canary"
     GENERATION_RETIRE = "generation.retire"
+    FLAG_SET = "flag.set"
+    FLAG_UNSET = "flag.unset"
     ERASURE = "erasure"
 
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from acl.caller import ApiScope, Caller
 from retrieval.api.problems import MEDIA_TYPE, Problem
+from retrieval.flags.guard import require_operation
 from retrieval.runtime import Runtime
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
@@ -68,18 +69,21 @@ class Authorised:
         runtime: Annotated[Runtime, Depends(runtime_of)],
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     ) -> Caller:
-        """Authenticate, then check the API scope, in this order.
+        """Authenticate, then check the API scope, then the tenant's flags, in this order.
 
         Raises:
             InvalidTokenError: no token, more than one, or not a good one; one message for all.
             TenantDisabledError: the token is good, and its tenant is switched off.
             MissingScopeError: the token lacks ``scope``.
+            SwitchedOffError, ReadOnlyError: a flag of the tenant stands against it.
         """
         # Two headers would leave it to each proxy on the way which identity counts.
         alone = credentials is not None and len(request.headers.getlist("authorization")) == 1
         caller = runtime.authenticate(credentials.credentials if credentials and alone else "")
         request.state.caller = caller  # whom the boundary names in the audit, if this is refused
         caller.require(self.scope)
+        operation = getattr(request.scope.get("route"), "operation_id", None) or ""
+        require_operation(runtime.flags, caller, operation, method=request.method)
         return caller
 
 

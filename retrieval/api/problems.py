@@ -46,12 +46,15 @@ from ingestion.errors import (
     IndexOutdatedError,
     IndexUnavailableError,
     IngestionError,
+    InvalidFlagError,
     ParseError,
     ParserUnavailableError,
     QuotaExceededError,
+    ReadOnlyError,
     RefusedForNowError,
     RunBusyError,
     SourceError,
+    SwitchedOffError,
 )
 from retrieval.console.errors import CrossSiteError
 from verifier.errors import QuoteTooLongError, VerifierError
@@ -198,6 +201,9 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     QuotaExceededError: Row(429, None, "Quota exceeded"),
     BudgetStoreError: Row(503, None, "Budget unavailable"),
     RefusedForNowError: Row(503, None, "Overloaded"),
+    InvalidFlagError: Row(422, None, "Invalid flag"),
+    ReadOnlyError: Row(503, None, "Read-only", headers={"Retry-After": "60"}),
+    SwitchedOffError: Row(503, None, "Switched off"),
     IngestionError: INTERNAL,
     # verifier
     QuoteTooLongError: Row(422, None, "Quote too long"),

@@ -7,6 +7,7 @@ import acl.audit.models
 import acl.models  # noqa: F401 - registers its tables
 import ingestion.models
 import ingestion.records  # noqa: F401 - registers its tables
+import retrieval.flags.rows
 import retrieval.records  # noqa: F401 - registers its tables
 from acl.orm import Base
 

@@ -190,7 +190,7 @@ ANSWER: Final = (
         "the confirmation looks at the view alone",
         "a busy administrator of hidden ACLs shows in everybody's answers",
         STANDING,
-        "    return (now.acl_ids, now.closed) == (before.acl_ids, before.closed)",
+        "    return _rights(now) == _rights(before)",
         "    return now == before",
         RACES,
     ),
