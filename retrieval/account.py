@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from acl.audit.events import Event, EventKind, identity
 from acl.digest import keyed
+from retrieval import metrics
 from retrieval.receipts import Shown, issue
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def withdraw(
     response: RetrieveResponse | EvidenceResponse | VerifyResponse,
 ) -> None:
     """Note that what has just been recorded did not leave: the rights had changed meanwhile."""
+    metrics.current().withdrawn()
     body = {**identity(caller), "request": response.request_id}
     runtime.ledger.record(caller.tenant, Event(EventKind.WITHDRAWN, body))
 

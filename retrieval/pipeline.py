@@ -21,7 +21,7 @@ from ingestion.catalog import fetch, source_states
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import SearchRequest, SearchResult
-from retrieval import metrics
+from retrieval import metrics, observed
 from retrieval.account import account_for_answer, withdraw
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
@@ -63,6 +63,7 @@ class Stopwatch:
     def lap(self, stage: str) -> None:
         """Book the time since the last lap under ``stage``."""
         now = time.perf_counter()
+        observed.stage("retrieve", stage, seconds=now - self._last)
         elapsed = round((now - self._last) * 1000, 3)
         self.stages[stage] = self.stages.get(stage, 0.0) + elapsed
         self._last = now

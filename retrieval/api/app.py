@@ -102,8 +102,8 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # Validation failures and exceptions would otherwise be logged with what was sent.
-        telemetry={"logs": False},
+        # Its logs and spans would hold what was sent: paths, queries, exceptions. See the boundary.
+        telemetry={"logs": False, "tracing": False, "metrics": False},
         exception_handlers=dict.fromkeys(HANDLED, answer),
     )
     app.state.runtime = runtime

@@ -148,16 +148,20 @@ class Admission:
         if place is None:
             raise self._overloaded(tenant)
         if place.state is State.INSIDE:
+            measure.current().waited(seconds=0.0, admitted=True)
             return place
+        came = time.monotonic()
         try:
             async with asyncio.timeout(patience):
                 await called
         except TimeoutError:
+            measure.current().waited(seconds=time.monotonic() - came, admitted=False)
             self.room.leave(place)
             raise self._overloaded(tenant) from None
         except BaseException:
             self.room.leave(place)
             raise
+        measure.current().waited(seconds=time.monotonic() - came, admitted=True)
         return place
 
     def leave(self, place: Place, *, seconds: float) -> None:
