@@ -17,7 +17,7 @@ from retrieval.console.form import Form
 from retrieval.console.page import Page, page
 from retrieval.console.session import HOME
 from retrieval.console.visit import SignedIn, Visit, admission, opened_by
-from retrieval.evidence import RetrieveResponse
+from retrieval.evidence import EvidenceResponse, RetrieveResponse
 from retrieval.limits.admission import Ticket
 from retrieval.limits.budgets import Operation
 from retrieval.lookup import get_evidence, list_sources
@@ -56,22 +56,25 @@ def ask(visit: Retriever, ticket: Asking) -> Response:
         problem = refuse_fields(error.errors(), request_id=visit.request_id)
         visit.request.state.code = problem.code
         return _asked(visit, errors=problem.errors or [], status=_UNPROCESSABLE)
-    response = observed.retrieval(
-        SURFACE,
-        request.limit,
-        lambda: retrieve(visit.runtime, visit.caller, request, request_id=visit.request_id),
-    )
-    return _asked(visit, response=response)
+
+    def work() -> RetrieveResponse:
+        response = retrieve(visit.runtime, visit.caller, request, request_id=visit.request_id)
+        ticket.evidence_tokens(response.usage.evidence_tokens)
+        return response
+
+    return _asked(visit, response=observed.retrieval(SURFACE, request.limit, work))
 
 
 @router.get("/evidence/{chunk_id}", dependencies=opened_by(ApiScope.RETRIEVE))
 def evidence(chunk_id: str, visit: Retriever, ticket: Reading) -> Response:
     """One piece with its neighbours. Absent and forbidden are one page."""
-    told = observed.evidence(
-        SURFACE,
-        lambda: get_evidence(visit.runtime, visit.caller, chunk_id, request_id=visit.request_id),
-    )
-    return page(visit, "evidence.html", told=told)
+
+    def work() -> EvidenceResponse:
+        told = get_evidence(visit.runtime, visit.caller, chunk_id, request_id=visit.request_id)
+        ticket.evidence_tokens(told.usage.evidence_tokens)
+        return told
+
+    return page(visit, "evidence.html", told=observed.evidence(SURFACE, work))
 
 
 @router.get("/sources", dependencies=opened_by(ApiScope.RETRIEVE))

@@ -7,7 +7,7 @@ page see who asks.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -21,6 +21,8 @@ from retrieval.api.boundary import request_id_of
 from retrieval.console.errors import CrossSiteError, SignedOutError
 from retrieval.console.form import MARK, Form, read_form
 from retrieval.console.session import Session, session_of
+from retrieval.limits.admission import Ticket
+from retrieval.limits.budgets import Operation
 from retrieval.mcp.http import public_url
 from retrieval.runtime import Runtime
 
@@ -116,6 +118,20 @@ def opened_by(scope: ApiScope | None, *parameters: str) -> Sequence[Any]:
         parameters: the query parameters the page takes; all others are refused, as in REST.
     """
     return [Depends(SignedIn(scope)), Depends(Parameters(frozenset(parameters)))]
+
+
+def admission(operation: Operation, scope: ApiScope) -> Any:
+    """The dependency that yields a ticket for ``operation``, out of the budgets of REST."""
+
+    async def admitted(
+        request: Request, visit: Annotated[Visit, Depends(SignedIn(scope))]
+    ) -> AsyncIterator[Ticket]:
+        ticket = visit.runtime.admission.admitted(visit.caller, operation)
+        request.state.ticket = ticket  # whose headers every reply carries, a refusal too
+        async with ticket:
+            yield ticket
+
+    return Depends(admitted, scope="function")
 
 
 def require_same_site(runtime: Runtime, request: Request) -> None:

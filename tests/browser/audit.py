@@ -34,7 +34,8 @@ _FAULTS: Final = r"""() => {
   const ids = all("[id]").map((at) => at.id);
   for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) found.push(`twice: #${id}`);
   const fields = "input:not([type=hidden]), select, textarea";
-  for (const at of all(`${fields}, button, a[href], summary, progress, [role=region], nav, section`))
+  const named = `${fields}, button, a[href], summary, progress, [role=region], nav, section`;
+  for (const at of all(named))
     if (!name(at).trim()) found.push(`no name: ${said(at)}`);
   for (const at of all(fields))
     if (!at.labels.length) found.push(`no label: ${said(at)}`);

@@ -55,7 +55,8 @@ def furnish(world: Installation) -> None:
     """Fill a world with it. Ann sees all but the board's papers; one source is late."""
     world.know("user:ann", "user:ben", "user:nora", "service:assistant")
     world.join("group:staff", "user:ann", "user:ben")
-    specs = (acl("staff", allow("group:staff")), acl("board", allow("group:board"), parent="staff"))
+    board = acl("board", allow("group:board"), parent="staff", inherit=False)
+    specs = (acl("staff", allow("group:staff")), board)
     shelf = {**HANDBOOK, "board/merger.md": Shelved("# Merger\n\nThe merger is secret.", "board")}
     world.ingest(ListedSource("handbook", specs, shelf))
     world.ingest(ListedSource("archive", (acl("archive", allow("group:staff")),), ARCHIVE))
