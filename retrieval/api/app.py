@@ -111,8 +111,8 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
     app.state.warmth = Warmth.WARMING
     app.state.pushes = PushDesk(runtime)
     app.state.runner = carrying_out
-    app.add_middleware(EarlyRefusal, runtime=runtime)
-    app.add_middleware(Boundary, metrics=metrics)  # outermost: added last
+    app.add_middleware(Boundary, metrics=metrics)
+    app.add_middleware(EarlyRefusal, runtime=runtime, metrics=metrics)  # outermost: added last
     app.include_router(routes.router)
     app.include_router(keys.router)
     app.include_router(admin_acls.router)

@@ -56,7 +56,7 @@ REFUSED_FROM: Final = 400
 ABORTED: Final = "aborted"
 """The code of a request whose reply did not leave, or not whole."""
 
-_ON_EVERY_REPLY: Final = {
+ON_EVERY_REPLY: Final = {
     # What one caller may see must not be kept by anything between us and them.
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -102,7 +102,7 @@ class Boundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _accept_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        request_id = accept_id(Headers(scope=scope).get(REQUEST_ID_HEADER))
         scope.setdefault("state", {}).update(request_id=request_id, code=measure.OK)
         started, status = time.perf_counter(), 0
 
@@ -111,7 +111,7 @@ class Boundary:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.update(_ON_EVERY_REPLY)
+                headers.update(ON_EVERY_REPLY)
                 headers[REQUEST_ID_HEADER] = request_id
                 if (ticket := scope["state"].get("ticket")) is not None:
                     headers.update(ticket.headers)  # what the caller's budgets have left
@@ -236,6 +236,6 @@ def route_of(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", UNMATCHED))
 
 
-def _accept_id(sent: str | None) -> str:
+def accept_id(sent: str | None) -> str:
     """The sender's request id if it is a short, safe token, else a new one."""
     return sent if sent is not None and _SAFE_ID.fullmatch(sent) else new_request_id()

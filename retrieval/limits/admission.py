@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 import anyio.to_thread
@@ -47,6 +48,7 @@ TOGETHER: Final = 1_024
 QUEUE: Final = "queue"
 """The ``budget`` label of refusals for want of a slot."""
 
+_KNOWN: Final = 4_096  # users whose accounts are kept at hand
 _MAX_RETRY_SECONDS: Final = 30.0
 _WEIGHT: Final = 0.1  # of the newest in the moving average of how long work takes
 
@@ -73,6 +75,11 @@ class Admission:
             together=TOGETHER,
         )
         self._work_seconds = 0.0
+        # The same for every request of a user, and settings never change.
+        self._accounts = lru_cache(maxsize=_KNOWN)(self._find_accounts)
+
+    def _find_accounts(self, tenant: str, subject: str) -> tuple[Account, ...]:
+        return accounts_of(self._secret, tenant, subject, self._settings.limits(tenant))
 
     def admitted(
         self, caller: Caller, operation: Operation, *, wait_seconds: float | None = None
@@ -90,7 +97,7 @@ class Admission:
             BudgetStoreError: it cannot be told, and the budget fails closed.
             RefusedForNowError: there is no slot, and there will not be one in time.
         """
-        accounts = accounts_of(self._secret, caller, self._settings.limits(caller.tenant))
+        accounts = self._accounts(caller.tenant, str(caller.subject))
         patience = self._settings.admission_wait_seconds
         if wait_seconds is not None:
             patience = min(patience, wait_seconds)
@@ -101,11 +108,13 @@ class Admission:
 
         Costs next to nothing: no store is asked, and nobody is charged.
         """
-        accounts = accounts_of(self._secret, caller, self._settings.limits(caller.tenant))
+        accounts = self._accounts(caller.tenant, str(caller.subject))
         crowded = self._crowd.crowded(concurrent(accounts))
         if crowded is not None:
             return too_many(crowded)
-        return self._overloaded(caller.tenant) if self.room.full(caller.tenant) else None
+        tenant = caller.tenant
+        hopeless = self._expected(tenant) > self._settings.admission_wait_seconds
+        return self._overloaded(tenant) if hopeless or self.room.full(tenant) else None
 
     @property
     def counters(self) -> Counters:

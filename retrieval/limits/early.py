@@ -3,7 +3,7 @@
 Telling who calls takes a look into the catalogue, and routing takes the framework: together more
 than a service at its limit has to spare for those it turns away. So for a short while the service
 remembers whose a token was that it has found good, by the token's digest, and asks the admission
-about that caller first.
+about that caller first, before everything else.
 
 Nothing is ever granted on the strength of it, and nothing told but that the caller's own tenant, or
 the caller, has too much under way. A token revoked meanwhile may read 429 or 503 instead of 401.
@@ -16,20 +16,23 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.responses import Response
 
+from retrieval import metrics as measure
 from retrieval.api.auth import MCP_PATH
-from retrieval.api.boundary import answer
+from retrieval.api.boundary import ON_EVERY_REPLY, REQUEST_ID_HEADER, accept_id
+from retrieval.api.problems import MEDIA_TYPE, refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from acl.caller import Caller
     from ingestion.errors import RefusedForNowError
+    from retrieval.metrics import Metrics
     from retrieval.runtime import Runtime
 
 REMEMBERED: Final = 4_096
@@ -37,48 +40,78 @@ REMEMBERED: Final = 4_096
 
 REMEMBERED_SECONDS: Final = 60.0
 
+LOG_SECONDS: Final = 1.0
+"""One line of the log at most in this time says how many were refused since the last."""
+
 _ADMITTED: Final = re.compile(
     rf"POST (?:/v1/retrieve|/v1/verify|{MCP_PATH})|GET /v1/(?:sources|evidence/[^/]+)", re.DOTALL
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """Stands for the route that was not taken."""
-
-    path: str
+_log = structlog.get_logger(__name__)
 
 
 class EarlyRefusal:
-    """ASGI middleware, inside the boundary and outside everything else."""
+    """ASGI middleware around everything, the boundary too: it answers as that would, at less cost.
 
-    def __init__(self, app: ASGIApp, *, runtime: Runtime) -> None:
+    A refusal is counted like any other; of many, the log says how many.
+    """
+
+    def __init__(self, app: ASGIApp, *, runtime: Runtime, metrics: Metrics) -> None:
         self._app = app
         self._runtime = runtime
+        self._metrics = metrics
         self._known = Acquaintances()
+        self._unsaid = 0
+        self._said_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
         if scope["type"] != "http" or not _ADMITTED.fullmatch(f"{scope['method']} {scope['path']}"):
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope).getlist("authorization")
+        headers = Headers(scope=scope)
+        sent = headers.getlist("authorization")
         digest = hashlib.sha256(sent[0].encode()).digest() if len(sent) == 1 else None
-        error = None if digest is None else self._refusal(digest)
-        if error is not None:
-            scope["route"] = _Template(_template(scope["path"]))  # metrics and the log name it
-            response = await answer(Request(scope), error)
-            await response(scope, receive, send)
+        with measure.bound(self._metrics):
+            error = None if digest is None else self._refusal(digest)
+        if error is None:
+            await self._app(scope, receive, send)
+            # The one dependency notes whom it has found the token to be; nobody else may.
+            caller = scope.get("state", {}).get("caller")
+            if digest is not None and caller is not None:
+                self._known.remember(digest, caller)
             return
-        await self._app(scope, receive, send)
-        # The one dependency notes whom it has found the token to be; nobody else may.
-        caller = scope["state"].get("caller")
-        if digest is not None and caller is not None:
-            self._known.remember(digest, caller)
+        started = time.perf_counter()
+        refusal = refuse(error, request_id=accept_id(headers.get(REQUEST_ID_HEADER)))
+        problem = refusal.problem
+        response = Response(
+            problem.model_dump_json(exclude_none=True),
+            status_code=problem.status,
+            headers={
+                **ON_EVERY_REPLY,
+                **refusal.headers,
+                REQUEST_ID_HEADER: problem.request_id,
+            },
+            media_type=MEDIA_TYPE,
+        )
+        await response(scope, receive, send)
+        self._metrics.request(
+            route=_template(scope["path"]),
+            status=problem.status,
+            code=problem.code,
+            seconds=time.perf_counter() - started,
+        )
+        self._tell()
 
     def _refusal(self, digest: bytes) -> RefusedForNowError | None:
         caller = self._known.recall(digest)
         return None if caller is None else self._runtime.admission.refuses(caller)
+
+    def _tell(self) -> None:
+        self._unsaid += 1
+        now = time.monotonic()
+        if now - self._said_at >= LOG_SECONDS:
+            _log.info("refused_early", count=self._unsaid)
+            self._unsaid, self._said_at = 0, now
 
 
 def _template(path: str) -> str:

@@ -19,17 +19,15 @@ from retrieval.limits.counters import Account
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from acl.caller import Caller
     from retrieval.limits.budgets import Operation
     from retrieval.limits.counters import Balance, Counters
 
 
-def accounts_of(secret: bytes, caller: Caller, limits: Iterable[Limit]) -> tuple[Account, ...]:
-    """The accounts of a caller, whichever key, token or agent was used."""
-    holders = {
-        Holder.USER: (caller.tenant, str(caller.subject)),
-        Holder.TENANT: (caller.tenant,),
-    }
+def accounts_of(
+    secret: bytes, tenant: str, subject: str, limits: Iterable[Limit]
+) -> tuple[Account, ...]:
+    """The accounts of a subject of a tenant, whichever key, token or agent was used."""
+    holders = {Holder.USER: (tenant, subject), Holder.TENANT: (tenant,)}
     return tuple(
         Account(
             limit,

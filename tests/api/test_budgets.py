@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +37,9 @@ QUESTION = "per diem for trips abroad"
 
 @pytest.fixture
 def grant(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Grant:
-    """Put budgets in force, with nothing used of them."""
+    """Put budgets in force, with nothing used of them, in a minute that does not end."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
 
     def put(**budgets: Any) -> Admission:
         admission = Admission(LimitSettings(**budgets), secret=runtime.secret)
@@ -185,7 +188,7 @@ def test_work_is_counted_by_the_clock(service: Service, grant: Grant) -> None:
     admission = grant(budget_user_seconds_per_minute=1)
     assert service.ask("ann", QUESTION).status_code == 200
     limits = LimitSettings(budget_user_seconds_per_minute=1, budget_user_concurrency=None)
-    [account, _] = accounts_of(service.runtime.secret, ann(service), limits.limits("acme"))
+    [account, _] = accounts_of(service.runtime.secret, "acme", "user:ann", limits.limits("acme"))
     assert account.limit.budget is Budget.WALL_CLOCK
     admission.counters.charge(account, 1_000)
     refused = service.ask("ann", QUESTION)

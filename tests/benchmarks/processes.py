@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from ingestion.index.client import EdgeHost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _START_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 0.005
@@ -75,20 +75,23 @@ class Service:
     """A running ``clearance serve`` and one connection to it that is kept open."""
 
     def __init__(self, port: int, pid: int) -> None:
+        self.port = port
         self.pid = pid
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._used = 0.0
 
     @classmethod
     @contextmanager
-    def started(cls, data_dir: Path, log: Path) -> Iterator[Service]:
+    def started(
+        cls, data_dir: Path, log: Path, *, environment: Mapping[str, str] | None = None
+    ) -> Iterator[Service]:
         """Start the service; return at once, before it answers. End it at the exit."""
         port = _free_port()
         command = [*clearance(data_dir), "serve", "--port", str(port)]
         with (
             log.open("a") as errors,
             subprocess.Popen(  # noqa: S603 - the command under measurement
-                command, stdout=errors, stderr=errors
+                command, stdout=errors, stderr=errors, env={**os.environ, **(environment or {})}
             ) as child,
         ):
             try:

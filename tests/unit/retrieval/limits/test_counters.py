@@ -35,8 +35,9 @@ class Watch:
         return self.now
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Windows here begin with the minute, and none must end in the middle of a test."""
     made = Watch()
     monkeypatch.setattr(time, "time", made)
     return made
