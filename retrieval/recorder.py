@@ -39,6 +39,11 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self.dropped = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many records are not written yet."""
+        return len(self._queue)
+
     def add(self, tenant: str, rows: Rows) -> None:
         """Queue one record of a tenant: the rows of each of its tables, as column values."""
         if len(self._queue) == _LIMIT:

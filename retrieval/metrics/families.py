@@ -246,6 +246,9 @@ FAMILIES: Final[Mapping[str, Family]] = {
         },
     ),
     names.READY: Family(_G, "1 if models and index are loaded, else 0."),
+    names.CATALOGUE_UP: Family(
+        _G, "1 if the catalogue answers; else 0, and what it would tell is left out."
+    ),
     names.RUNS: Family(
         _G,
         "Ingest runs on record, by how they stand or ended.",

@@ -41,6 +41,7 @@ QUEUE_WORKING: Final = "clearance_queue_working"
 QUEUE_SLOTS: Final = "clearance_queue_slots"
 
 BUILD_INFO: Final = "clearance_build_info"
+CATALOGUE_UP: Final = "clearance_catalogue_up"
 READY: Final = "clearance_ready"
 RUNS: Final = "clearance_runs"
 RECORDS_QUEUED: Final = "clearance_records_queued"
