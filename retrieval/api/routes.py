@@ -12,15 +12,16 @@ from retrieval import observed
 from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of
 from retrieval.api.boundary import request_id_of
 from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesResponse
+from retrieval.installation_gauges import MEDIA_TYPE, exposition
 from retrieval.limits.web import Listing, Reading, Retrieving
 from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
 from retrieval.runtime import Runtime
-from retrieval.source_gauges import source_gauges
 
 SURFACE: Final = "http"
 MAX_ID_CHARS: Final = 128
+READY: Final = "ok"
 
 router = APIRouter(prefix="/v1", responses=PROBLEMS)
 operations = APIRouter()
@@ -78,7 +79,7 @@ def sources(
 @operations.get("/metrics", dependencies=guarded(ApiScope.OPS), operation_id="metrics")
 def metrics(request: Request, runtime: RuntimeOf) -> Response:
     """Prometheus metrics. Counts span tenants, so a key with the scope ``ops`` is asked for."""
+    ready = request.app.state.warmth == READY
     return Response(
-        request.app.state.metrics.exposition() + source_gauges(runtime),
-        media_type="text/plain; version=0.0.4; charset=utf-8",
+        exposition(request.app.state.metrics, runtime, ready=ready), media_type=MEDIA_TYPE
     )
