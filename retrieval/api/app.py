@@ -21,6 +21,7 @@ from retrieval.api import (
     audit,
     document_batch,
     documents,
+    flags,
     health,
     index_runs,
     keys,
@@ -128,6 +129,7 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
     app.include_router(quality.router)
     app.include_router(receipts.router)
     app.include_router(receipts.public)
+    app.include_router(flags.router)
     app.include_router(routes.operations)
     app.include_router(health.router)
     app.include_router(console)

@@ -18,6 +18,7 @@ from retrieval.cli import (
     duplicates,
     erase,
     evaluate,
+    flags,
     generations,
     index_runs,
     ingest,
@@ -92,6 +93,7 @@ push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(index_runs.app, name="runs")
 app.add_typer(generations.app, name="generations")
+app.add_typer(flags.app, name="flags")
 app.add_typer(acl.app, name="acl")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")

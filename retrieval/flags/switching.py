@@ -83,6 +83,13 @@ class Switching:
         self._actor = actor
         self._now = now
 
+    def acl_version(self) -> int:
+        """Of the tenant, these changes included."""
+        version: int = self._session.scalars(
+            select(Tenant.acl_version).where(Tenant.name == self._tenant)
+        ).one()
+        return version
+
     def set(self, flag: Flag, value: str, *, reason: str = "") -> Change | None:
         """Give a flag a value. Returns the change; None if it had that value.
 

@@ -23,6 +23,7 @@ from retrieval import tracing
 from retrieval.api.boundary import new_request_id, request_id_of
 from retrieval.api.problems import OUR_SIDE, refuse, refuse_fields
 from retrieval.denials import STATUSES, Denial, record_denial
+from retrieval.flags.guard import require_tool
 from retrieval.limits.budgets import Operation
 from retrieval.mcp.tools import SURFACE, TOOLS
 from retrieval.telemetry import failure
@@ -121,6 +122,7 @@ class ToolCall:
         if tool is None:
             raise UnknownToolError
         caller.require(tool.scope)
+        require_tool(self.runtime.flags, caller, tool.name)
         return caller, tool, tool.arguments.model_validate(self.params.arguments or {})
 
     def _run(
