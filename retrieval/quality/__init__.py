@@ -18,6 +18,7 @@ from retrieval.quality.calibration import brier, calibration_error, judged_piece
 from retrieval.quality.cells import SMALL_CELL
 from retrieval.quality.checked import checks, citation_outcomes, claim_verdicts, claims
 from retrieval.quality.drift import attribute, drift
+from retrieval.quality.drill import behind
 from retrieval.quality.errors import (
     InvalidPeriodError,
     MissingExtraError,
@@ -60,6 +61,7 @@ __all__ = [
     "UnknownFilterError",
     "UnknownMetricError",
     "attribute",
+    "behind",
     "brier",
     "calibration_error",
     "checks",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from acl.orm import utc_now
 from retrieval.quality.errors import InvalidPeriodError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import pandas as pd
 
 
@@ -66,6 +66,12 @@ class Records:
             f"{'' if tenants == 1 else 's'}, {len(self.evidence):,} pieces of evidence{span}"
             f"{self.remark and '. '}{self.remark}"
         )
+
+    def turn(self, days: int = 14) -> datetime:
+        """A midnight (UTC) so many days before the last record: where two periods meet."""
+        last = self.retrievals["at"].max() if len(self.retrievals) else utc_now()
+        day = datetime(last.year, last.month, last.day, tzinfo=UTC)
+        return day - timedelta(days=days - 1)
 
     def between(self, since: datetime | None = None, until: datetime | None = None) -> Records:
         """The records of a half-open period; sources stand as they are.

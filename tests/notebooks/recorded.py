@@ -17,11 +17,11 @@ from tests.support.clock import NOON
 from tests.support.installation import open_catalogue
 
 if TYPE_CHECKING:
-    from tests.support.catalogue import Blank
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from acl.orm import Database
+    from tests.support.catalogue import Blank
 
 DAY = 86_400
 

@@ -12,16 +12,28 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from acl.caller import ApiScope
+from acl.identity.keys import create_key
+from acl.principal import Principal
 from retrieval import quality
+from retrieval.api.app import create_app
+from retrieval.quality import drift_charts
+from retrieval.quality.made_up import SHOWN
+from retrieval.quality.synthetic import Plan, agent_digest
+from retrieval.quality.synthetic_store import write
 from retrieval.status import ReasonCode
 from tests.notebooks.recorded import DAY, Piece, Recorded
+from tests.support.installation import Installation
+from tests.support.web import serving
 
 if TYPE_CHECKING:
-    from tests.support.catalogue import Blank
     from collections.abc import Iterator
+
+    from tests.support.catalogue import Blank
 
 NOTEBOOKS = sorted(Path(__file__).resolve().parents[2].joinpath("notebooks").glob("*.ipynb"))
 QUALITY = next(path for path in NOTEBOOKS if path.stem == "01_citation_quality")
+SERVED = [path for path in NOTEBOOKS if path.stem.startswith(("01", "02"))]
 PNG = b"\x89PNG\r\n\x1a\n"
 OF_A_MACHINE = re.compile(r"(?:/(?:home|root|Users|work|tmp|var|opt|usr)/|[A-Z]:\\\\)")
 
@@ -57,11 +69,11 @@ def bad_week(recorded: Recorded) -> None:
         recorded.query("bank", reasons=[ReasonCode.LOW_RELEVANCE], query=f"gap-{number % 2}")
 
 
-def execute(directory: Path) -> Any:
-    """The notebook, executed in a copy; an error in a cell raises."""
-    copy = directory / "copy" / QUALITY.name
-    copy.parent.mkdir()
-    shutil.copyfile(QUALITY, copy)
+def execute(directory: Path, path: Path = QUALITY) -> Any:
+    """A notebook, executed in a copy; an error in a cell raises."""
+    copy = directory / "copy" / path.name
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copyfile(path, copy)
     notebook = nbformat.read(copy, as_version=4)
     client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": copy.parent}})
     client.execute()
@@ -105,6 +117,63 @@ def test_the_notebook_runs_on_an_installation_that_was_never_asked(
     recorded.flush()
     monkeypatch.setenv("CLEARANCE_DATA_DIR", str(recorded.data_dir))
     assert len(pictures(execute(tmp_path))) >= 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", SERVED, ids=lambda path: path.stem)
+def test_a_notebook_reads_a_service_with_the_rights_of_a_token(
+    path: Path, blank_catalogue: Blank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Installation.open(blank_catalogue, tmp_path / "data") as world:
+        plan = Plan(tenants=("bank",), weeks=4, queries=60)
+        write(world.runtime.database, plan, audit_database=world.runtime.audit_database)
+        world.know("user:ana")
+        with world.change() as session:
+            who = Principal.parse("user:ana")
+            token = create_key(
+                session, "bank", who, api_scopes=(ApiScope.ANALYST,), now=world.clock()
+            ).token
+        with serving(create_app(world.runtime)) as url:
+            monkeypatch.setenv("CLEARANCE_URL", url)
+            monkeypatch.setenv("CLEARANCE_TOKEN", token)
+            notebook = execute(tmp_path, path)
+    assert "Your service: " in said(notebook)
+    assert len(pictures(notebook)) >= 4
+    assert "user:ana" not in said(notebook)
+
+
+def test_what_was_planted_is_named_in_the_titles_of_the_charts() -> None:
+    records = quality.made_up()
+    turn = records.turn(days=14)
+
+    def title(chart: Any) -> str:
+        return str(chart.to_dict()["title"]["text"])
+
+    changes = title(drift_charts.changes(quality.drift(records, at=turn, resamples=300)))
+    assert "source policies" in changes
+    assert "generation g2" in changes
+    table = quality.attribute(records, "staleness_exposure", at=turn, by="source")
+    where = drift_charts.where_it_lies(table, "staleness_exposure", "source")
+    assert title(where).startswith("source policies explains 100%")
+    lines = drift_charts.over_time(records, "misattribution_rate", by="caller")
+    drafters = {agent_digest(tenant, "drafter")[:10] for tenant in SHOWN.tenants}
+    assert title(lines)[:10] in drafters
+    assert title(drift_charts.calibration(records)).startswith("Relevance is off by 3")
+
+
+def test_without_records_the_charts_of_change_say_so() -> None:
+    records = quality.made_up().between(since=quality.made_up().turn(days=-90))
+    turn = records.turn()
+    changes = quality.drift(records, at=turn)
+    shown = [
+        drift_charts.changes(changes),
+        drift_charts.over_time(records, "relevance", by="tenant"),
+        drift_charts.calibration(records),
+        drift_charts.where_it_lies(
+            quality.attribute(records, "relevance", at=turn, by="tenant"), "relevance", "tenant"
+        ),
+    ]
+    assert all(chart.to_dict()["title"]["subtitle"] == ["Nothing to draw."] for chart in shown)
 
 
 def test_a_source_that_turned_stale_and_new_gaps_show_in_the_figures(recorded: Recorded) -> None:
