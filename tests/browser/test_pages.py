@@ -17,6 +17,7 @@ from acl.caller import ApiScope
 from acl.identity.keys import revoke_key
 from tests.browser.audit import contrasts, faults
 from tests.browser.bank import QUESTION
+from tests.browser.conftest import WIDE
 from tests.support.installation import TENANT
 
 if TYPE_CHECKING:
@@ -103,26 +104,24 @@ def keep(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_page_is_sound_and_readable_in_both_schemes(bank: Service, scheme: Any) -> None:
+def test_every_page_is_sound_readable_and_fits_a_phone_in_both_schemes(
+    bank: Service, scheme: Any
+) -> None:
     visitor = bank.visitor(color_scheme=scheme)
     seen = 0
     for name, page in states(visitor):
         keep(page, f"{name}-{scheme}")
         assert faults(page) == [], name
         assert contrasts(page) == [], name
+        page.set_viewport_size(NARROW)
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], name
+        keep(page, f"{name}-{scheme}-narrow")
+        page.set_viewport_size(WIDE)
         seen += 1
     assert seen > 15
     assert (visitor.dialogs, visitor.strayed) == ([], [])
     # Statuses of refusals are told there; nothing else is.
     assert [text for text in visitor.complaints if "Failed to load resource" not in text] == []
-
-
-def test_no_page_is_wider_than_a_small_phone(bank: Service) -> None:
-    visitor = bank.visitor(viewport=NARROW)
-    for name, page in states(visitor):
-        keep(page, f"{name}-narrow")
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= NARROW["width"], name
 
 
 def test_a_question_is_asked_by_keyboard_alone(bank: Service) -> None:
