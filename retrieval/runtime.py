@@ -47,9 +47,11 @@ if TYPE_CHECKING:
     from acl.identity.authenticate import Identity
     from ingestion.context import IngestContext
     from ingestion.embedding.port import Embedder
+    from ingestion.errors import QuotaExceededError
     from ingestion.index.port import IndexHost, VectorIndex
     from ingestion.models import GenerationRow
     from retrieval.limits.admission import Admission
+    from retrieval.limits.budgets import Operation
     from retrieval.settings import Settings
     from verifier.support_model import SupportModel
 
@@ -174,7 +176,11 @@ class Runtime:
         """Who is worked on now, on every surface but the local command line."""
         from retrieval.limits.admission import Admission  # noqa: PLC0415 - a service's alone
 
-        return Admission(self.settings, secret=self.secret)
+        def on_spell(caller: Caller, operation: Operation, error: QuotaExceededError) -> None:
+            fault = f"{error.holder}:{error.budget}"
+            record_denial(self, caller, Denial("admission", operation, error.code, fault=fault))
+
+        return Admission(self.settings, secret=self.secret, on_spell=on_spell)
 
     @cached_property
     def support_model(self) -> SupportModel | None:

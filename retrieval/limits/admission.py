@@ -17,28 +17,31 @@ from __future__ import annotations
 import asyncio
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import anyio.to_thread
 
-from ingestion.errors import QuotaExceededError, RefusedForNowError
+from ingestion.errors import RefusedForNowError
 from retrieval import metrics as measure
-from retrieval.limits.budgets import Budget, Holder, Unit
-from retrieval.limits.counters import Balance, Counters
+from retrieval.limits.budgets import Holder
+from retrieval.limits.counters import Counters
 from retrieval.limits.crowd import Crowd
-from retrieval.limits.fields import fields
-from retrieval.limits.purse import Purse, accounts_of, used_up
+from retrieval.limits.purse import accounts_of
 from retrieval.limits.room import Room, State
+from retrieval.limits.spells import Spells
+from retrieval.limits.ticket import Ticket, concurrent, too_many
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
+    from collections.abc import Callable
 
     from acl.caller import Caller
+    from ingestion.errors import QuotaExceededError
     from retrieval.limits.budgets import Operation
     from retrieval.limits.counters import Account
     from retrieval.limits.room import Place
     from retrieval.limits.settings import LimitSettings
+
+    OnSpell = Callable[[Caller, Operation, QuotaExceededError], None]
 
 Result = TypeVar("Result")
 
@@ -60,14 +63,23 @@ class Admission:
         settings: budgets, slots and how long to wait.
         secret: of the installation; keys of accounts are made with it.
         counters: where use is counted; None for what the settings name.
+        on_spell: puts on record that a spell of refusals begins (:mod:`retrieval.limits.spells`);
+            may raise ``AuditError``, which then is what the caller is told. May block.
     """
 
     def __init__(
-        self, settings: LimitSettings, *, secret: bytes, counters: Counters | None = None
+        self,
+        settings: LimitSettings,
+        *,
+        secret: bytes,
+        counters: Counters | None = None,
+        on_spell: OnSpell | None = None,
     ) -> None:
         self._settings = settings
         self._secret = secret
         self._counters = counters
+        self._on_spell = on_spell
+        self._spells = Spells()
         self._crowd = Crowd()
         self.room = Room(
             slots=settings.admission_slots,
@@ -101,7 +113,7 @@ class Admission:
         patience = self._settings.admission_wait_seconds
         if wait_seconds is not None:
             patience = min(patience, wait_seconds)
-        return Ticket(self, caller.tenant, accounts, operation, patience=patience)
+        return Ticket(self, caller, accounts, operation, patience=patience)
 
     def refuses(self, caller: Caller) -> RefusedForNowError | None:
         """Why a request of ``caller`` would be refused now, as far as this process knows already.
@@ -133,6 +145,18 @@ class Admission:
         if self._settings.redis_url is None:
             return work()
         return await anyio.to_thread.run_sync(work)
+
+    async def refused(
+        self, caller: Caller, operation: Operation, error: QuotaExceededError
+    ) -> None:
+        """Put a refusal on record, if it is one that begins a spell.
+
+        Raises:
+            acl.errors.AuditError: it could not be.
+        """
+        record = self._on_spell
+        if record is not None and self._spells.begins(error, caller.tenant, str(caller.subject)):
+            await anyio.to_thread.run_sync(record, caller, operation, error)
 
     async def enter(self, tenant: str, *, patience: float) -> Place:
         """A slot, waited for no longer than ``patience`` seconds.
@@ -192,93 +216,6 @@ class Admission:
             "more is asked of the service than it can answer at the moment; ask again shortly",
             retry_after=seconds,
         )
-
-
-class Ticket:
-    """Leave for one operation. Made by :meth:`Admission.admitted`; entered once.
-
-    While inside, say what was used: :meth:`claims` before the work, :meth:`evidence_tokens` after.
-    """
-
-    def __init__(
-        self,
-        admission: Admission,
-        tenant: str,
-        accounts: Sequence[Account],
-        operation: Operation,
-        *,
-        patience: float,
-    ) -> None:
-        self._admission = admission
-        self._tenant = tenant
-        self._patience = patience
-        self._concurrent = concurrent(accounts)
-        windows = [one for one in accounts if one.limit.kind.window is not None]
-        self._purse = Purse(admission.counters, windows, operation) if windows else None
-        self._place: Place | None = None
-        self._began = 0.0
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The ``RateLimit`` fields of the response, as the budgets stood when last counted."""
-        return {} if self._purse is None else fields(self._purse.balances)
-
-    def claims(self, count: int) -> None:
-        """Pay for claims that are about to be checked. Blocks while a remote store answers.
-
-        Raises:
-            QuotaExceededError: so many are not left.
-        """
-        if self._purse is not None:
-            self._purse.pay_claims(count)
-
-    def evidence_tokens(self, count: int) -> None:
-        """Charge the evidence that is about to be served. Blocks as :meth:`claims` does.
-
-        Raises:
-            BudgetStoreError: it cannot be counted, so it must not be served.
-        """
-        if self._purse is not None:
-            self._purse.charge(Unit.EVIDENCE_TOKENS, count)
-
-    async def __aenter__(self) -> Self:
-        crowded = self._admission.crowd.enter(self._concurrent)
-        if crowded is not None:
-            raise too_many(crowded)
-        try:
-            if self._purse is not None:
-                await self._admission.blocking(self._purse.open)
-            self._place = await self._admission.enter(self._tenant, patience=self._patience)
-        except BaseException:
-            self._admission.crowd.leave(self._concurrent)
-            raise
-        self._began = time.monotonic()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        seconds = time.monotonic() - self._began
-        if self._place is not None:
-            self._admission.leave(self._place, seconds=seconds)
-        self._admission.crowd.leave(self._concurrent)
-        purse = self._purse
-        if purse is not None:
-            milliseconds = round(seconds * 1_000)
-            await self._admission.blocking(lambda: purse.charge(Unit.MILLISECONDS, milliseconds))
-
-
-def concurrent(accounts: Sequence[Account]) -> list[Account]:
-    """The accounts of what is going on at this moment."""
-    return [one for one in accounts if one.limit.budget is Budget.CONCURRENCY]
-
-
-def too_many(account: Account) -> QuotaExceededError:
-    """The refusal of one more request at once."""
-    return used_up(Balance(account.limit, left=0, seconds=1))
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -13,8 +13,8 @@ from fastapi import Depends, Request
 
 from acl.caller import ApiScope, Caller
 from retrieval.api.auth import Authorised, runtime_of
-from retrieval.limits.admission import Ticket
 from retrieval.limits.budgets import Operation
+from retrieval.limits.ticket import Ticket
 from retrieval.runtime import Runtime
 
 

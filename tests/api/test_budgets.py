@@ -11,11 +11,11 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
+from acl.audit.events import EventKind
 from acl.audit.models import AuditRow
 from acl.caller import ApiScope
 from retrieval.api.app import create_app
 from retrieval.limits import early
-from retrieval.limits.admission import Admission, Ticket
 from retrieval.limits.budgets import Budget, Operation
 from retrieval.limits.purse import accounts_of
 from retrieval.limits.settings import LimitSettings
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from conftest import Service
     from httpx2 import Response
 
+    from retrieval.limits.admission import Admission
+    from retrieval.limits.ticket import Ticket
     from retrieval.runtime import Runtime
 
     Grant = Callable[..., Admission]
@@ -42,7 +44,13 @@ def grant(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> Grant:
     monkeypatch.setattr(time, "time", lambda: now)
 
     def put(**budgets: Any) -> Admission:
-        admission = Admission(LimitSettings(**budgets), secret=runtime.secret)
+        limits = LimitSettings(**budgets)
+        set_ = {name: getattr(limits, name) for name in LimitSettings.model_fields}
+        settings = runtime.settings.model_copy(update=set_)
+        with monkeypatch.context() as within:
+            within.setattr(runtime, "settings", settings)
+            within.delitem(runtime.__dict__, "admission", raising=False)
+            admission = runtime.admission  # made as in earnest
         monkeypatch.setitem(runtime.__dict__, "admission", admission)
         return admission
 
@@ -216,6 +224,25 @@ def test_refusals_are_counted_and_not_written_down_one_by_one(
     assert rows() == before
     exposed = service.client.get("/metrics", headers=service.headers("operator")).text
     assert 'clearance_budget_refusals_total{budget="requests",scope="user"}' in exposed
+
+
+def test_that_somebody_was_given_all_the_evidence_of_a_day_is_on_record_once(
+    service: Service, grant: Grant
+) -> None:
+    grant(budget_user_evidence_tokens_per_day=1, budget_user_requests_per_minute=30)
+    assert service.ask("ann", QUESTION).status_code == 200
+    for _ in range(3):
+        assert service.ask("ann", QUESTION).status_code == 429
+        assert call(service, service.tokens["ann"], "retrieve", query=QUESTION).json()["result"][
+            "isError"
+        ]
+    with service.runtime.audit_database.unguarded("reading what is on record") as session:
+        bodies = session.scalars(
+            select(AuditRow.body).where(AuditRow.kind == EventKind.DENIAL).order_by(AuditRow.at)
+        ).all()
+    told = [body for body in bodies if "user:evidence-tokens-day" in str(body)]
+    assert len(told) == 1
+    assert "quota_exceeded" in str(told[0])
 
 
 def test_a_stranger_is_told_so_before_any_budget_is_asked(service: Service, grant: Grant) -> None:
