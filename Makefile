@@ -19,10 +19,10 @@ INPUTS  := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format bench mutants attack fuzz notebooks docs serve lock clean
+.PHONY: help setup demo test check format bench mutants attack fuzz schemathesis notebooks docs serve lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMPS)/model ## Only set up: virtual environment, packages, exported model
 
@@ -55,6 +55,9 @@ attack: $(STAMPS)/model ## Let an attacker guess which of two services holds for
 
 fuzz: $(STAMPS)/fuzz ## Hold the sanitiser's promises against texts that coverage leads to: MINUTES=30
 	$(BIN)/python -m tests.fuzzing --minutes $(MINUTES) $(ARGS)
+
+schemathesis: $(STAMPS)/model ## Send thousands of made-up requests, and hold the replies to the OpenAPI document
+	$(BIN)/python -m tests.schema $(ARGS)
 
 notebooks: $(STAMPS)/model ## Run the notebooks and keep their outputs
 	$(BIN)/jupyter-execute --inplace notebooks/*.ipynb

@@ -130,10 +130,7 @@ def _default(field: FieldInfo) -> str:
 
 def problem_codes() -> str:
     """Every way in which a request can be refused."""
-    rows = {(row.status, row.code or _own_code(kind)): row for kind, row in problems.TABLE.items()}
-    by_status = problems._BY_STATUS  # noqa: SLF001 - its table is documented in whole
-    rows |= {(row.status, str(row.code)): row for row in by_status.values()}
-    rows[422, "invalid_request"] = problems.Row(422, "invalid_request", "Invalid request")
+    rows = problems.kinds()
     return page(
         "Problems",
         "retrieval/api/problems.py",
@@ -157,10 +154,6 @@ def problem_codes() -> str:
         "byte except for the request id. Where the detail is fixed, nothing of the cause is told: "
         "it is in the log, under the request id.",
     )
-
-
-def _own_code(kind: type[BaseException]) -> str:
-    return str(getattr(kind, "code", None) or getattr(kind, "default_code", ""))
 
 
 def commands() -> str:

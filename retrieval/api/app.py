@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 import structlog
-from fastapi import FastAPI
 
 from retrieval.api import (
     admin_acls,
@@ -31,6 +30,7 @@ from retrieval.api import (
     verify,
 )
 from retrieval.api.boundary import Boundary, answer
+from retrieval.api.openapi import DescribedApi
 from retrieval.api.problems import HANDLED
 from retrieval.console.router import router as console
 from retrieval.limits.early import EarlyRefusal
@@ -43,6 +43,8 @@ from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
 
     from retrieval.runner import Runner
     from retrieval.runtime import Runtime
@@ -94,7 +96,7 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
         await anyio.to_thread.run_sync(carrying_out.close)
         await anyio.to_thread.run_sync(app.state.pushes.close)
 
-    app = FastAPI(
+    app = DescribedApi(
         title="Clearance",
         summary="Evidence the caller is cleared to see, cited, and honest about doubt.",
         version=version("clearance-retrieval"),

@@ -18,6 +18,7 @@ from acl.identity.keys import DEFAULT_OVERLAP, KeyState, NewKey, narrowing_of, s
 from acl.models import ApiKeyRow
 from acl.principal import Principal
 from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of
+from retrieval.api.problems import MEDIA_TYPE
 from retrieval.runtime import Runtime
 
 MAX_PAGE = 500
@@ -189,6 +190,7 @@ def list_keys(
     status_code=201,
     dependencies=guarded(ApiScope.ACL_ADMIN),
     operation_id="rotate_key",
+    responses={409: {"description": "The key has ended already", "content": {MEDIA_TYPE: {}}}},
 )
 def rotate(key_id: KeyId, body: RotationRequest, caller: Admin, runtime: RuntimeOf) -> MadeKey:
     """Make a key like this one, which ends after the overlap. The new token is shown once."""

@@ -234,6 +234,19 @@ _BY_STATUS: Final[Mapping[int, Row]] = {
     ),
 }
 
+
+def kinds() -> dict[tuple[int, str], Row]:
+    """Every problem there is, by status and code."""
+    rows = {(row.status, row.code or _own_code(kind)): row for kind, row in TABLE.items()}
+    rows |= {(row.status, str(row.code)): row for row in _BY_STATUS.values()}
+    rows[422, "invalid_request"] = Row(422, "invalid_request", "Invalid request")
+    return rows
+
+
+def _own_code(kind: type[BaseException]) -> str:
+    return str(getattr(kind, "code", None) or getattr(kind, "default_code", ""))
+
+
 HANDLED: Final[tuple[type[Exception], ...]] = (
     AclError,
     IngestionError,

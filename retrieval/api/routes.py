@@ -6,6 +6,7 @@ Plain ``def`` on purpose: the core is synchronous, and the framework runs these 
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from acl.caller import ApiScope, Caller
 from retrieval import observed
@@ -76,7 +77,12 @@ def sources(
     return list_sources(runtime, caller, request_id=request_id_of(request))
 
 
-@operations.get("/metrics", dependencies=guarded(ApiScope.OPS), operation_id="metrics")
+@operations.get(
+    "/metrics",
+    dependencies=guarded(ApiScope.OPS),
+    operation_id="metrics",
+    response_class=PlainTextResponse,
+)
 def metrics(request: Request, runtime: RuntimeOf) -> Response:
     """Prometheus metrics. Counts span tenants, so a key with the scope ``ops`` is asked for."""
     ready = request.app.state.warmth == READY
