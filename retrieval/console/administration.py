@@ -29,13 +29,13 @@ Admin = Annotated[Visit, Depends(SignedIn(ApiScope.ACL_ADMIN))]
 Auditor = Annotated[Visit, Depends(SignedIn(ApiScope.AUDIT))]
 
 
-@router.get("/access", dependencies=opened_by(ApiScope.ACL_ADMIN))
+@router.get("/access", dependencies=opened_by(ApiScope.ACL_ADMIN), operation_id="explain")
 def access(visit: Admin) -> Response:
     """The form."""
     return page(visit, "access.html", asked=_asked(visit), told=None, problem=None)
 
 
-@router.post("/access", dependencies=opened_by(ApiScope.ACL_ADMIN))
+@router.post("/access", dependencies=opened_by(ApiScope.ACL_ADMIN), operation_id="explain")
 def explain(visit: Admin) -> Response:
     """Why somebody sees a document or an ACL, or why not."""
     form = visit.sent
@@ -66,7 +66,11 @@ def explain(visit: Admin) -> Response:
     return page(visit, "access.html", asked=_asked(visit), told=told, problem=None)
 
 
-@router.get("/exposure", dependencies=opened_by(ApiScope.AUDIT, "document", "before"))
+@router.get(
+    "/exposure",
+    dependencies=opened_by(ApiScope.AUDIT, "document", "before"),
+    operation_id="exposure",
+)
 def exposed(visit: Auditor, document: str = "", before: str = "") -> Response:
     """Who was shown a document, newest first; without one, the form to name it."""
     asked = document.strip()

@@ -18,8 +18,8 @@ from retrieval.console.page import Page, page
 from retrieval.console.session import HOME
 from retrieval.console.visit import SignedIn, Visit, admission, opened_by
 from retrieval.evidence import EvidenceResponse, RetrieveResponse
-from retrieval.limits.admission import Ticket
 from retrieval.limits.budgets import Operation
+from retrieval.limits.ticket import Ticket
 from retrieval.lookup import get_evidence, list_sources
 from retrieval.pipeline import retrieve
 from retrieval.query import MAX_QUERY_CHARS, RetrieveRequest
@@ -39,13 +39,13 @@ Reading = Annotated[Ticket, admission(Operation.GET_EVIDENCE, ApiScope.RETRIEVE)
 Listing = Annotated[Ticket, admission(Operation.LIST_SOURCES, ApiScope.RETRIEVE)]
 
 
-@router.get("/ask", dependencies=opened_by(ApiScope.RETRIEVE))
+@router.get("/ask", dependencies=opened_by(ApiScope.RETRIEVE), operation_id="retrieve")
 def empty(visit: Retriever, _ticket: Listing) -> Response:
     """The form."""
     return _asked(visit)
 
 
-@router.post("/ask", dependencies=opened_by(ApiScope.RETRIEVE))
+@router.post("/ask", dependencies=opened_by(ApiScope.RETRIEVE), operation_id="retrieve")
 def ask(visit: Retriever, ticket: Asking) -> Response:
     """The form, and the answer below it; or what is wrong with the question."""
     form = visit.sent
@@ -65,7 +65,9 @@ def ask(visit: Retriever, ticket: Asking) -> Response:
     return _asked(visit, response=observed.retrieval(SURFACE, request.limit, work))
 
 
-@router.get("/evidence/{chunk_id}", dependencies=opened_by(ApiScope.RETRIEVE))
+@router.get(
+    "/evidence/{chunk_id}", dependencies=opened_by(ApiScope.RETRIEVE), operation_id="get_evidence"
+)
 def evidence(chunk_id: str, visit: Retriever, ticket: Reading) -> Response:
     """One piece with its neighbours. Absent and forbidden are one page."""
 
@@ -77,14 +79,18 @@ def evidence(chunk_id: str, visit: Retriever, ticket: Reading) -> Response:
     return page(visit, "evidence.html", told=observed.evidence(SURFACE, work))
 
 
-@router.get("/sources", dependencies=opened_by(ApiScope.RETRIEVE))
+@router.get("/sources", dependencies=opened_by(ApiScope.RETRIEVE), operation_id="list_sources")
 def sources(visit: Retriever, _ticket: Listing) -> Response:
     """The sources in which the caller can see something, and how current they are."""
     told = list_sources(visit.runtime, visit.caller, request_id=visit.request_id)
     return page(visit, "sources.html", sources=told.sources)
 
 
-@router.get("/receipts/{receipt_id}", dependencies=opened_by(ApiScope.RETRIEVE))
+@router.get(
+    "/receipts/{receipt_id}",
+    dependencies=opened_by(ApiScope.RETRIEVE),
+    operation_id="receipt_status",
+)
 def receipt(receipt_id: str, visit: Retriever) -> Response:
     """How what one of the caller's own receipts cites stands now."""
     told = receipt_status(visit.runtime, visit.caller, receipt_id, request_id=visit.request_id)

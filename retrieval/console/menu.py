@@ -28,6 +28,7 @@ MENU: Final = (
     Item("Access", f"{HOME}/access", ApiScope.ACL_ADMIN, "Why somebody sees something, or not."),
     Item("Exposure", f"{HOME}/exposure", ApiScope.AUDIT, "Who was shown a document, and when."),
     Item("Runs", f"{HOME}/runs", ApiScope.INGEST, "What runs of the sources came to."),
+    Item("Flags", f"{HOME}/flags", ApiScope.OPS, "What is switched in the tenant."),
     Item("Operations", f"{HOME}/operations", ApiScope.OPS, "How the service itself stands."),
 )
 

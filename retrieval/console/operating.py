@@ -28,7 +28,9 @@ Ingester = Annotated[Visit, Depends(SignedIn(ApiScope.INGEST))]
 Operator = Annotated[Visit, Depends(SignedIn(ApiScope.OPS))]
 
 
-@router.get("/runs", dependencies=opened_by(ApiScope.INGEST, "source"))
+@router.get(
+    "/runs", dependencies=opened_by(ApiScope.INGEST, "source"), operation_id="list_index_runs"
+)
 def list_runs(visit: Ingester, source: str = "") -> Response:
     """The latest runs of the tenant, or of one source of it."""
     found = runs.run_states(
@@ -41,14 +43,18 @@ def list_runs(visit: Ingester, source: str = "") -> Response:
     return page(visit, "runs.html", told=told, source=source)
 
 
-@router.get("/runs/{run_id}", dependencies=opened_by(ApiScope.INGEST))
+@router.get("/runs/{run_id}", dependencies=opened_by(ApiScope.INGEST), operation_id="get_index_run")
 def show_run(run_id: str, visit: Ingester) -> Response:
     """One run: where it stands, and once it has ended, what it came to."""
     told = runs.run_state(visit.runtime.ingest_context(), visit.caller.tenant, run_id)
     return page(visit, "run.html", run=IndexRun.of(told), going=told.status in runs.GOING)
 
 
-@router.post("/runs/{run_id}/cancel", dependencies=opened_by(ApiScope.INGEST))
+@router.post(
+    "/runs/{run_id}/cancel",
+    dependencies=opened_by(ApiScope.INGEST),
+    operation_id="cancel_index_run",
+)
 def cancel_run(run_id: str, visit: Ingester) -> Response:
     """Ask a run to stop after the batch in hand; what is written stays."""
     visit.sent.require_only()

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from acl.errors import NotFoundError
-from retrieval.console import administration, asking, entrance, operating
+from retrieval.console import administration, asking, entrance, operating, switches
 from retrieval.console.page import Page
 from retrieval.console.session import HOME
 from retrieval.console.visit import SignedIn, Visit
 
 router = APIRouter()
-for part in (entrance, asking, administration, operating):
+for part in (entrance, asking, administration, operating, switches):
     router.include_router(part.router)
 
 _rest = APIRouter(prefix=HOME, route_class=Page, include_in_schema=False)

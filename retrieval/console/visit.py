@@ -2,8 +2,9 @@
 
 The order is that of REST (:mod:`retrieval.api.auth`), with what a browser needs put before it: a
 form must come from this site; the session must hold; the token in it must be good *now*; a form
-must bear the session's mark; and the token must carry the API scope of the page. Only then does a
-page see who asks.
+must bear the session's mark; the token must carry the API scope of the page; and the operation of
+REST that the page stands for, whose id it has, must not be switched off. Only then does a page see
+who asks.
 """
 
 import hmac
@@ -21,8 +22,9 @@ from retrieval.api.boundary import request_id_of
 from retrieval.console.errors import CrossSiteError, SignedOutError
 from retrieval.console.form import MARK, Form, read_form
 from retrieval.console.session import Session, session_of
-from retrieval.limits.admission import Ticket
+from retrieval.flags.guard import require_operation
 from retrieval.limits.budgets import Operation
+from retrieval.limits.ticket import Ticket
 from retrieval.mcp.http import public_url
 from retrieval.runtime import Runtime
 
@@ -91,6 +93,7 @@ class SignedIn:
             SignedOutError: there is no session, or its token is good no more.
             TenantDisabledError: the token is good, and its tenant is switched off.
             MissingScopeError: the token lacks ``scope``.
+            SwitchedOffError, ReadOnlyError: a flag of the tenant stands against it.
         """
         if form is not None:
             require_same_site(runtime, request)
@@ -107,6 +110,9 @@ class SignedIn:
             raise CrossSiteError(_ELSEWHERE)
         if self.scope is not None:
             caller.require(self.scope)
+        operation = getattr(request.scope.get("route"), "operation_id", None)
+        if operation is not None:
+            require_operation(runtime.flags, caller, operation, method=request.method)
         return Visit(runtime, request, session, caller, form)
 
 

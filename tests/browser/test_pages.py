@@ -80,7 +80,7 @@ def states(visitor: Visitor) -> Iterator[tuple[str, Page]]:
     page.get_by_role("button", name="Explain").click()
     page.get_by_role("alert").wait_for()
     yield "access-wrong", page
-    for name in ("sources", "runs", "operations"):
+    for name in ("sources", "runs", "flags", "operations"):
         page = visitor.open(f"/console/{name}")
         yield name, page
         if name == "runs":

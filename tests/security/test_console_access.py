@@ -14,6 +14,7 @@ import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 
+from acl.audit.kinds import Stream
 from acl.caller import ApiScope
 from acl.identity.keys import revoke_key
 from acl.models import Tenant
@@ -22,6 +23,7 @@ from retrieval.api.app import create_app
 from retrieval.console.entrance import PUBLIC_PATHS
 from retrieval.console.session import LIFE, Session, sealed
 from retrieval.console.visit import SignedIn
+from retrieval.flags.operations import ALWAYS_ON, READING, WRITING
 from tests.support.audit import events
 from tests.support.console import SITE, Browser, key_for, shown
 from tests.support.installation import TENANT
@@ -108,6 +110,44 @@ def test_every_page_asks_for_one_api_scope_or_is_on_one_of_two_lists(bank: Insta
         ApiScope.INGEST,
         ApiScope.OPS,
     }
+
+
+def test_every_page_stands_for_an_operation_of_rest_which_flags_can_reach(
+    bank: Installation,
+) -> None:
+    found = {
+        (route.path, route.operation_id)
+        for route in iter_route_contexts(create_app(bank.runtime).routes)
+        if isinstance(route.route, APIRoute) and route.path.startswith("/console")
+    }
+    without = {path for path, operation in found if operation is None}
+    # Signing in and out, and what tells of the service and of no tenant.
+    assert without == TOKEN_FREE | PUBLIC_PATHS | {"/console/operations"}
+    known = READING | WRITING | ALWAYS_ON
+    assert {operation for _, operation in found if operation is not None} <= known
+
+
+def test_what_a_flag_has_switched_off_is_off_on_pages_too(
+    bank: Installation, browser: Browser
+) -> None:
+    browser.sign_in(key_for(bank))
+    assert browser.ask("allowance abroad").status_code == 200
+    for flag, value in (("route", "retrieve"), ("route", "list_flags"), ("tenant", "")):
+        fields = {"name": flag, "target": value, "value": "off", "reason": "an alarm"}
+        reply = browser.send("/console/flags/set", fields)
+        assert reply.status_code == (303 if value == "retrieve" else 422), value
+    off = browser.ask("allowance abroad")
+    assert off.status_code == 503
+    assert "switched_off" in off.text
+    assert "55 euros" not in off.text
+    page = browser.get("/console/flags")
+    assert "an alarm" in page.text
+    assert "route:retrieve" in page.text
+    assert browser.send("/console/flags/rollback", {"before_change": "1"}).status_code == 303
+    assert "55 euros" in browser.ask("allowance abroad").text
+    assert browser.send("/console/flags/rollback", {"before_change": "x"}).status_code == 404
+    told = [event.kind for event in events(bank, Stream.ADMINISTRATION)]
+    assert told[-2:] == ["flag.set", "flag.unset"]
 
 
 def test_without_a_session_every_page_is_the_same_page(

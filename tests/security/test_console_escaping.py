@@ -102,6 +102,12 @@ def everything(browser: Browser) -> dict[str, str]:
         texts[f"source {payload}"] = browser.get("/console/runs", source=payload).text
         texts[f"parameter {payload}"] = browser.get("/console/sources", **{payload: payload}).text
         texts[f"door {payload}"] = browser.sign_in(payload).text
+        flag = {"name": "exact_only", "value": "on", "reason": payload}
+        browser.send("/console/flags/set", flag)
+        texts[f"flags {payload}"] = browser.get("/console/flags").text
+        browser.send("/console/flags/unset", {"flag": "exact_only"})
+        wrong = {"name": payload, "target": payload, "value": payload, "reason": payload}
+        texts[f"flag {payload}"] = browser.send("/console/flags/set", wrong).text
     return texts
 
 
@@ -126,6 +132,8 @@ def test_hostile_texts_are_shown_as_they_are(browser: Browser) -> None:
         assert any(escape(name) in text for text in access), name
     assert escape(EVIL_NAME) in texts["bare sources"]
     assert escape(EVIL_NAME) in texts["bare runs"]
+    for payload in PAYLOADS:
+        assert escape(payload) in texts[f"flags {payload}"]
 
 
 def test_an_address_of_a_document_is_never_a_link(browser: Browser) -> None:
