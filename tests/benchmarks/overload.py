@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import statistics
 import sys
@@ -36,7 +37,7 @@ from ingestion.sources.folder import FolderSource
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 from tests.benchmarks.machine import describe, sentence
-from tests.benchmarks.processes import Service, resident_mb, stop_index
+from tests.benchmarks.processes import Service, index_pid, resident_mb, stop_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +89,7 @@ class Phase:
     quiet_p50: float | None
     quiet_p99: float | None
     resident_mb: float | None
+    cpu_ms_per_answer: float
 
 
 class Wire(asyncio.Protocol):
@@ -187,6 +189,9 @@ class Crowd:
     async def _ask(self, wire: Wire, request: bytes) -> None:
         started = time.perf_counter()
         status = await wire.ask(request)
+        if not status:  # the service hung up on an idle connection, as it may
+            wire = await self._dial()
+            status = await wire.ask(request)
         self.told.note(status, time.perf_counter() - started)
         self._idle.append(await self._dial() if wire.broken else wire)
 
@@ -200,10 +205,14 @@ class Bench:
     """A running service, and what is asked of it."""
 
     port: int
-    pid: int
+    pids: tuple[int, ...]
     flooding: list[bytes]
     quiet: list[bytes]
     connections: int
+
+    def cpu(self) -> float:
+        """Seconds of processor time that service and index have used."""
+        return sum(map(_cpu_seconds, self.pids))
 
     async def peak(self, seconds: float) -> float:
         """The most answers per second of one tenant that waits for each."""
@@ -225,7 +234,7 @@ class Bench:
         asking = [crowds[0].ask_at(quiet, seconds)]
         if flood:
             asking.append(crowds[1].ask_at(flood, seconds))
-        started = time.perf_counter()
+        started, before = time.perf_counter(), self.cpu()
         await asyncio.gather(*asking)
         took = time.perf_counter() - started
         told = [crowd.told for crowd in crowds]
@@ -238,7 +247,10 @@ class Bench:
             quiet=_spelled(told[0]),
             quiet_p50=told[0].milliseconds(0.5),
             quiet_p99=told[0].milliseconds(0.99),
-            resident_mb=resident_mb(self.pid),
+            resident_mb=resident_mb(self.pids[0]),
+            cpu_ms_per_answer=round(
+                1_000 * (self.cpu() - before) / max(1, sum(one.statuses[_OK] for one in told)), 1
+            ),
         )
 
     async def measured(self, *, times: float, seconds: float) -> dict[str, Any]:
@@ -253,6 +265,15 @@ class Bench:
             await self.phase("after", flood=0, quiet=small, seconds=seconds / 2),
         ]
         return {"peak_per_s": round(peak, 1), "phases": [asdict(one) for one in phases]}
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Processor time of a process; 0 where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return 0.0
+    spent = stat.read_text().rpartition(")")[2].split()[11:13]  # in user and in system mode
+    return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
 
 
 def _spelled(told: Told) -> dict[str, int]:
@@ -353,7 +374,7 @@ def main(arguments: list[str] | None = None) -> int:
             up.wait()
             bench = Bench(
                 up.port,
-                up.pid,
+                (up.pid, index_pid(data)),
                 requests_of(tokens[FLOODING]),
                 requests_of(tokens[QUIET]),
                 options.connections,
@@ -381,10 +402,14 @@ def _tell(figures: dict[str, Any]) -> None:
         print(
             f"{one['name']}: offered {one['offered']}/s, answered {one['answered']}/s; "
             f"quiet tenant p50 {one['quiet_p50']} ms, p99 {one['quiet_p99']} ms; "
-            f"quiet {one['quiet']}, flooding {one['flooding']}; {one['resident_mb']} MB"
+            f"quiet {one['quiet']}, flooding {one['flooding']}; {one['resident_mb']} MB; "
+            f"{one['cpu_ms_per_answer']} ms of processor time for each answer"
         )
     overload = phases["overload"]
     print(f"goodput under overload: {overload['answered'] / figures['peak_per_s']:.0%} of the peak")
+    usual = phases["beside half the peak"]["cpu_ms_per_answer"]
+    share = usual / max(overload["cpu_ms_per_answer"], 0.1)
+    print(f"processor time that went into answers, against half the peak: {share:.0%}")
     for name in ("alone", "beside half the peak"):
         if phases[name]["quiet_p99"] and overload["quiet_p99"]:
             ratio = overload["quiet_p99"] / phases[name]["quiet_p99"]
