@@ -24,6 +24,7 @@ from retrieval.cli import (
     ingest,
     keys,
     push_sources,
+    quality_report,
     query,
     receipt,
     reindex,
@@ -89,6 +90,7 @@ doctor.register(app)
 erase.register(app)
 backup.register(app)
 evaluate.register(app)
+quality_report.register(app)
 push_sources.register(sources.app)
 app.add_typer(sources.app, name="sources")
 app.add_typer(index_runs.app, name="runs")

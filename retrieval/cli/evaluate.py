@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from retrieval.cli import evaluate_retrieval
+from retrieval.cli import evaluate_gate, evaluate_retrieval
 from retrieval.cli.evaluation_options import Resamples, Seed, figure_of, interval_of
 from retrieval.cli.exits import reported
 from retrieval.cli.options import Json
@@ -100,6 +100,7 @@ def support(
 def register(root: typer.Typer) -> None:
     """Add the commands."""
     evaluate_retrieval.register(app)
+    evaluate_gate.register(app)
     root.add_typer(app, name="eval")
 
 

@@ -42,7 +42,7 @@ def behind(records: Records, query: str, *, limit: int = 5) -> pd.DataFrame:
         chunk_id=("chunk_id", "last"),
     )
     top = table.sort_values(["answers", "chunk"], ascending=[False, True]).head(limit)
-    texts = [None] * len(top)
+    texts: list[str | None] = [None] * len(top)
     if records.origin is Origin.SERVICE:
         texts = [_text(chunk) for chunk in top["chunk_id"].astype("object")]
     return top[list(_SHOWN)].assign(text=texts).reset_index(drop=True)

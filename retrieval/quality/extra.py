@@ -29,6 +29,15 @@ def altair() -> Any:
     return _module("altair")
 
 
+def renderer() -> Any:
+    """The module :mod:`vl_convert`, which draws charts as SVG without a browser.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
+    return _module("vl_convert")
+
+
 def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)

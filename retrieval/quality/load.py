@@ -76,7 +76,7 @@ def load(
             remark = _run_demo(settings)
     with Runtime.open(settings) as runtime:
         origin = Origin.INSTALLATION if own else Origin.DEMO
-        records = _read(runtime, since=since, until=until, origin=origin)
+        records = installed(runtime, since=since, until=until, origin=origin)
     return replace(records, remark=remark)
 
 
@@ -97,7 +97,7 @@ def _of_service(since: datetime | None, until: datetime | None) -> Records:
         )
 
 
-def _read(
+def installed(
     runtime: Runtime, *, since: datetime | None, until: datetime | None, origin: Origin
 ) -> Records:
     """All tenants, one after the other, each through a session confined to it."""
