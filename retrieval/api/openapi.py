@@ -60,6 +60,10 @@ def complete(document: Json) -> None:
     """Add to each operation the problems of its shape, and to each reply an example."""
     components = document.setdefault("components", {})
     components["examples"] = {name: {"value": problem} for name, problem in _problems()}
+    components["responses"] = {
+        _shared(status): {"description": says, "content": _holding(status)}
+        for status, says in _SAYS.items()
+    }
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _add_problems(path, operation)
@@ -67,19 +71,27 @@ def complete(document: Json) -> None:
 
 
 def _add_problems(path: str, operation: Json) -> None:
-    statuses = [
-        *(_WITH_TOKEN if "security" in operation else ()),
+    replies = operation["responses"]
+    for status in _WITH_TOKEN if "security" in operation else ():
+        replies[str(status)] = {"$ref": f"#/components/responses/{_shared(status)}"}
+    for status in (
         *(_WITH_BODY if "requestBody" in operation else ()),
         *(_WITH_NAME if "{" in path else ()),
-    ]
-    replies = operation["responses"]
-    for status in statuses:
-        replies.setdefault(str(status), {"description": _SAYS[status], "content": {MEDIA_TYPE: {}}})
+    ):
+        replies.setdefault(str(status), {"$ref": f"#/components/responses/{_shared(status)}"})
     for status, reply in replies.items():
+        # The framework lists its own media type for a model; problems have theirs alone.
         if int(status) >= _REFUSED_FROM and MEDIA_TYPE in reply.get("content", {}):
-            # The framework lists its own media type for a model; problems have theirs alone.
-            reply["content"] = {MEDIA_TYPE: {"schema": _PROBLEM, "examples": _named(int(status))}}
+            reply["content"] = _holding(int(status))
     operation["responses"] = dict(sorted(replies.items()))
+
+
+def _shared(status: int) -> str:
+    return f"problem-{status}"
+
+
+def _holding(status: int) -> Json:
+    return {MEDIA_TYPE: {"schema": _PROBLEM, "examples": _named(status)}}
 
 
 def _show(operation: Json) -> None:

@@ -36,6 +36,7 @@ from acl.errors import InvalidTokenError
 from acl.identity.faults import REFUSED
 from retrieval.api.auth import MCP_PATH
 from retrieval.api.boundary import MAX_BODY_BYTES
+from retrieval.mcp.envelope import OneMessage
 from retrieval.mcp.server import build_server
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class McpEndpoint:
             max_request_body_size=2 * MAX_BODY_BYTES,
         )
         guarded = RequireAuthMiddleware(
-            StreamableHTTPASGIApp(self._manager),
+            OneMessage(StreamableHTTPASGIApp(self._manager)),
             required_scopes=[ApiScope.RETRIEVE.value],
             resource_metadata_url=metadata_url(runtime.settings),
         )
