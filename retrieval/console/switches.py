@@ -98,7 +98,7 @@ def _shown(visit: Visit, error: Exception | None = None) -> Response:
         problem=problem,
         names=OFFERED,
         meanings=MEANINGS,
-        values=sorted({value for name in OFFERED for value in VALUES[name]}),
+        values=list(dict.fromkeys(value for name in OFFERED for value in VALUES[name])),
         asked={name: visit.sent.one(name) for name in _FIELDS},
         max_reason=MAX_REASON_CHARS,
     )

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ingestion.models import SourceRow
+from retrieval.flags.flag import Flag
+from retrieval.flags.switching import switching
 from tests.support.clock import HOUR, NOON
 from tests.support.installation import TENANT
 from tests.support.source import ListedSource, Shelved, acl, allow, deny
@@ -66,3 +68,5 @@ def furnish(world: Installation) -> None:
         for name, hours in (("handbook", 24), ("archive", 1), ("inbox", 168)):
             session.get_one(SourceRow, (TENANT, name)).max_age_seconds = hours * 3_600
     world.clock.advance(3 * HOUR)
+    with switching(world.runtime.database, TENANT, "user:ops", now=world.clock()) as switch:
+        switch.set(Flag.parse("exact_only"), "on", reason="comparing answers before the audit")
