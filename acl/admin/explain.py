@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from acl import reach
+from acl import reach, switches
 from acl.admin.chain import Link, chain_of, entries_naming
 from acl.admin.ways import Ways, ways_of
 from acl.caller import GroupsFrom
@@ -44,6 +44,7 @@ class Cause(StrEnum):
     PURPOSE = "purpose"
     ACL_STALE = "acl_stale"
     NARROWED_AWAY = "narrowed_away"
+    SOURCE_OFF = "source_off"
 
 
 class Role(StrEnum):
@@ -224,6 +225,8 @@ def _whole(
     """What refuses the call as a whole: narrowing, purposes, ACLs too old to trust."""
     reasons = []
     narrowing = caller.narrowing
+    if source is not None and source in switches.sources_off(session, caller.tenant):
+        reasons.append(Reason(Cause.SOURCE_OFF, f"operators have switched the source {source} off"))
     if source is not None and narrowing.sources is not None and source not in narrowing.sources:
         message = f"the token is narrowed to other sources than {source}"
         reasons.append(Reason(Cause.NARROWED_AWAY, message))

@@ -160,7 +160,9 @@ class GatedIndex:
             return _EMPTY
         if contradicts(scope, request.own):
             return _EMPTY
-        return self._engine.search(clear(scope, request, dimensions=self._dimensions))
+        found = self._engine.search(clear(scope, request, dimensions=self._dimensions))
+        # Nothing is nothing, whether the engine was asked for it or not: which, must not show.
+        return found if found.dense or found.sparse else _EMPTY
 
     def count(self) -> int:
         """Number of points held."""
