@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 class Ticket:
     """Leave for one operation. Made by :meth:`Admission.admitted`; entered once.
 
+    Attributes:
+        waited: seconds until there was a slot, once it is entered.
+
     While inside, say what was used: :meth:`claims` before the work, :meth:`evidence_tokens` after.
     """
 
@@ -49,6 +52,7 @@ class Ticket:
         self._purse = Purse(admission.counters, windows, operation) if windows else None
         self._place: Place | None = None
         self._began = 0.0
+        self.waited = 0.0
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -80,6 +84,7 @@ class Ticket:
         try:
             if self._purse is not None:
                 await self._admission.blocking(self._purse.open)
+            arrived = time.monotonic()
             self._place = await self._admission.enter(self._caller.tenant, patience=self._patience)
         except BaseException as error:
             self._admission.crowd.leave(self._concurrent)
@@ -87,6 +92,7 @@ class Ticket:
                 await self._admission.refused(self._caller, self._operation, error)
             raise
         self._began = time.monotonic()
+        self.waited = self._began - arrived
         return self
 
     async def __aexit__(

@@ -7,15 +7,19 @@ reader who is slow holds up nobody.
 # Annotations are evaluated here, not postponed: the framework reads those of an inner function.
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 
 from acl.caller import ApiScope, Caller
+from ingestion.errors import RefusedForNowError
 from retrieval.api.auth import Authorised, runtime_of
 from retrieval.limits.budgets import Operation
 from retrieval.limits.ticket import Ticket
 from retrieval.runtime import Runtime
+
+GONE_AFTER_SECONDS: Final = 0.1
+"""Whoever waited less is taken to be there still."""
 
 
 def admission(operation: Operation, scope: ApiScope) -> Any:
@@ -29,6 +33,9 @@ def admission(operation: Operation, scope: ApiScope) -> Any:
         ticket = runtime.admission.admitted(caller, operation)
         request.state.ticket = ticket  # whose headers every reply carries, a refusal too
         async with ticket:
+            # Whoever waited may have gone, and under load there is no time to answer nobody.
+            if ticket.waited > GONE_AFTER_SECONDS and await request.is_disconnected():
+                raise RefusedForNowError("nobody waits for the answer any more")
             yield ticket
 
     return Depends(admitted, scope="function")

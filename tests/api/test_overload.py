@@ -10,20 +10,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from retrieval.api import routes
-from retrieval.api.app import create_app
+from retrieval.api.app import WORKER_THREADS, create_app
 from retrieval.client import Clearance
 from retrieval.limits.admission import Admission
 from retrieval.limits.budgets import KINDS, Budget
-from retrieval.limits.settings import LimitSettings
+from retrieval.limits.settings import MAX_SLOTS, LimitSettings
 from retrieval.pipeline import retrieve
 from tests.support.web import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import pytest
     from conftest import Service
 
     from acl.caller import Caller
@@ -82,12 +82,12 @@ class Noting(httpx.HTTPTransport):
         return response
 
 
-def ask(url: str, token: str) -> httpx.Response:
+def ask(url: str, token: str, *, timeout: float = 60) -> httpx.Response:
     return httpx.post(
         f"{url}/v1/retrieve",
         json={"query": QUESTION},
         headers={"Authorization": f"Bearer {token}"},
-        timeout=60,
+        timeout=timeout,
     )
 
 
@@ -152,11 +152,38 @@ def test_whoever_waits_holds_no_thread_that_others_need(
         held = admission.room.arrive("acme", lambda: None)
         assert held is not None
         flood = [pool.submit(ask, url, service.tokens["ann"]) for _ in range(FLOOD)]
-        until(lambda: admission.room.waiting("acme") == FLOOD)
-        operator = service.headers("operator")
-        assert httpx.get(f"{url}/metrics", headers=operator, timeout=60).status_code == 200
-        admission.room.leave(held)
+        try:
+            until(lambda: admission.room.waiting("acme") == FLOOD)
+            asked = f"{url}/v1/receipts/nowhere/status"  # is not admitted, and needs a thread
+            reply = httpx.get(asked, headers=service.headers("ann"), timeout=60)
+            assert reply.status_code == 404
+        finally:
+            admission.room.leave(held)
         assert [one.result().status_code for one in flood] == [200] * FLOOD
+
+
+def test_nobody_is_answered_who_went_while_waiting(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Work(0)
+    monkeypatch.setattr(routes, "retrieve", work)
+    with served(service, monkeypatch, admission_wait_seconds=60, admission_slots=1) as (
+        url,
+        admission,
+    ):
+        held = admission.room.arrive("acme", lambda: None)
+        assert held is not None
+        with pytest.raises(httpx.ReadTimeout):
+            ask(url, service.tokens["ann"], timeout=1.0)
+        assert admission.room.waiting("acme") == 1
+        admission.room.leave(held)
+        until(lambda: admission.room.working() == 0)
+        assert ask(url, service.tokens["eve"]).status_code == 200
+    assert work.began == ["globex"]
+
+
+def test_there_are_threads_left_for_what_is_not_admitted() -> None:
+    assert MAX_SLOTS < WORKER_THREADS
 
 
 def test_the_client_waits_as_long_as_a_budget_says_and_is_answered(
