@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from ingestion.errors import EmbeddingError, IndexUnavailableError
+from ingestion.errors import EmbeddingError, IndexLostError
 from ingestion.models import GenerationRow, GenerationState
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def require_generation(host: IndexHost, generation: str) -> None:
     """Make sure that the engine still holds a generation that the catalogue says is there.
 
     Raises:
-        IndexUnavailableError: it does not. Writing into a new, empty one would hide all that was
+        IndexLostError: it does not. Writing into a new, empty one would hide all that was
             there before.
     """
     if generation not in host.generations():
-        raise IndexUnavailableError(
+        raise IndexLostError(
             "the index is missing from the data directory: run 'clearance reindex --full' to "
             "build it again from the catalogue"
         )

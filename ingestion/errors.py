@@ -14,6 +14,7 @@
     │                              of a query that cannot be offered
     ├── CatalogError               catalog_unavailable: the source of truth does not answer
     ├── IndexUnavailableError      index_unavailable: the index does not answer
+    │   ├── IndexLostError         index_unavailable: it answers, and a generation is not there
     │   └── IndexOutdatedError     index_outdated: it does not hold what a filter asks for
     ├── EmbeddingError             embedding_failed: no vector could be made
     ├── GenerationError            generation_unknown, generation_state, gate_refused,
@@ -146,6 +147,10 @@ class IndexUnavailableError(IngestionError):
     """The index did not answer; the catalogue holds what is needed to rebuild it."""
 
     default_code = "index_unavailable"
+
+
+class IndexLostError(IndexUnavailableError):
+    """The engine answers, and does not hold what the catalogue says it holds."""
 
 
 class IndexOutdatedError(IndexUnavailableError):

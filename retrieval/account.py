@@ -15,6 +15,7 @@ from acl.audit.events import Event, EventKind, identity
 from acl.digest import keyed
 from retrieval import metrics
 from retrieval.receipts import Shown, issue
+from retrieval.resilience.deadline import require_time, time_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,6 +141,21 @@ def account_for_check(
         "citations": dict(sorted(results.items())),
     }
     runtime.ledger.record(caller.tenant, Event(EventKind.VERIFY, body))
+
+
+def require_time_for(
+    runtime: Runtime,
+    caller: Caller,
+    response: RetrieveResponse | EvidenceResponse | VerifyResponse,
+) -> None:
+    """Let a recorded answer leave only if somebody still waits for it; else withdraw it.
+
+    Raises:
+        DeadlineExceededError: nobody does.
+    """
+    if not time_left():
+        withdraw(runtime, caller, response)
+        require_time()
 
 
 def withdraw(

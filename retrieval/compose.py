@@ -49,7 +49,8 @@ class Pieces:
     """What the pipeline found.
 
     ``duplicates`` (folded) and ``best`` (the highest relevance judged, shown or not) are for the
-    record alone; ``more`` says whether further pieces follow.
+    record alone; ``more`` says whether further pieces follow; ``age`` how many seconds ago the
+    search was done, if the index was away and an earlier one had to do.
     """
 
     pieces: tuple[Piece, ...]
@@ -59,6 +60,7 @@ class Pieces:
     duplicates: int = 0
     best: float | None = None
     more: bool = False
+    age: float | None = None
 
     @classmethod
     def nothing(cls, code: ReasonCode) -> Pieces:
@@ -93,7 +95,11 @@ def compose(
             )
             for piece in found.pieces
         ],
-        search=shapes.Search(mode=found.mode, exactness="exact" if found.exact else "approximate"),
+        search=shapes.Search(
+            mode=found.mode,
+            exactness="exact" if found.exact else "approximate",
+            age_seconds=None if found.age is None else int(found.age),
+        ),
         view=view,
         next_cursor=next_cursor,
         usage=shapes.Usage(evidence_tokens=sum(piece.chunk.tokens for piece in found.pieces)),

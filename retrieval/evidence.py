@@ -115,6 +115,11 @@ class Search(Model):
 
     mode: Literal["hybrid", "lexical", "dense"]
     exactness: Literal["exact", "approximate"]
+    age_seconds: int | None = Field(
+        default=None,
+        description="How long ago the search was done, if the index was away and an earlier search "
+        "of the same view had to do; the evidence itself is of now.",
+    )
 
 
 class Usage(Model):

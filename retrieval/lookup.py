@@ -6,6 +6,7 @@ may not see is simply not found, by the same statement and with the same words.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from acl.errors import NotFoundError
@@ -17,7 +18,7 @@ from ingestion.catalog import (
     visible_documents,
 )
 from ingestion.freshness import source_age, source_state
-from retrieval.account import account_for_evidence, withdraw
+from retrieval.account import account_for_evidence, require_time_for, withdraw
 from retrieval.assemble import best_place, date, trust, trust_shape
 from retrieval.compose import Piece, evidence_of
 from retrieval.evidence import (
@@ -53,7 +54,16 @@ def get_evidence(
     Raises:
         NotFoundError: there is none, or the caller may not see it; which, is not told.
         AuditError: it could not be recorded, so it is not served.
+        CatalogError, DeadlineExceededError: the catalogue is away, or time ran out.
     """
+    work = partial(_get_evidence, runtime, caller, chunk_id, request_id=request_id)
+    return runtime.guards.catalogue.call(work)
+
+
+def _get_evidence(
+    runtime: Runtime, caller: Caller, chunk_id: str, *, request_id: str
+) -> EvidenceResponse:
+    """The same, without the guard around it."""
     before = snapshot(runtime, caller)
     response, shown = _read(runtime, before, chunk_id, request_id=request_id)
     response = account_for_evidence(
@@ -66,6 +76,7 @@ def get_evidence(
     if not rights_hold(runtime, caller, before.scope):
         withdraw(runtime, caller, response)
         raise NotFoundError(_ABSENT)
+    require_time_for(runtime, caller, response)
     return response
 
 
@@ -115,7 +126,17 @@ def _read(
 
 
 def list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> SourcesResponse:
-    """Freshness of every source the caller sees at least one document of."""
+    """Freshness of every source the caller sees at least one document of.
+
+    Raises:
+        CatalogError, DeadlineExceededError: the catalogue is away, or time ran out.
+    """
+    work = partial(_list_sources, runtime, caller, request_id=request_id)
+    return runtime.guards.catalogue.call(work)
+
+
+def _list_sources(runtime: Runtime, caller: Caller, *, request_id: str) -> SourcesResponse:
+    """The same, without the guard around it."""
     with runtime.database.read(caller.tenant) as session:
         now = runtime.clock()
         scope = runtime.resolver.resolve(session, caller, now=now).scope

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ingestion.catalog import fetch, source_states
@@ -22,7 +23,7 @@ from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import SearchRequest, SearchResult
 from retrieval import metrics, observed
-from retrieval.account import account_for_answer, withdraw
+from retrieval.account import account_for_answer, require_time_for, withdraw
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
 from retrieval.cursor import cursor_after, offset_of
@@ -32,6 +33,9 @@ from retrieval.query import Include
 from retrieval.ranking import fuse
 from retrieval.record import record
 from retrieval.refine import WINDOW, refine
+from retrieval.resilience.deadline import require_time
+from retrieval.resilience.guards import MISMATCH
+from retrieval.resilience.memory import key_of
 from retrieval.standing import Standing, rights_hold, snapshot, still, switched
 from retrieval.status import ReasonCode
 
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from acl.caller import Caller
     from acl.scope import AccessScope
     from ingestion.catalog import SourceState, StoredChunk
-    from ingestion.embedding.port import Embedder
+    from ingestion.models import GenerationRow
     from retrieval.evidence import RetrieveResponse
     from retrieval.query import RetrieveRequest
     from retrieval.ranking import Ranked
@@ -82,8 +86,18 @@ def retrieve(
         acl.errors.AclError: the tenant is unknown or disabled, the view too large, or a cursor or
             token of the request not valid; the audit cannot be written. Nothing is served then.
         ingestion.errors.IndexUnavailableError: the index does not answer.
-        sqlalchemy.exc.SQLAlchemyError: the catalogue does not answer. Nothing is served then.
+        ingestion.errors.CatalogError, sqlalchemy.exc.SQLAlchemyError: the catalogue does not
+            answer. Nothing is served then.
+        DeadlineExceededError: time ran out. Nothing is served then.
     """
+    work = partial(_retrieve, runtime, caller, request, request_id=request_id)
+    return runtime.guards.catalogue.call(work)
+
+
+def _retrieve(
+    runtime: Runtime, caller: Caller, request: RetrieveRequest, *, request_id: str
+) -> RetrieveResponse:
+    """The same, without the guard around it."""
     watch = Stopwatch()
     for attempt in range(_ATTEMPTS):
         last = attempt + 1 == _ATTEMPTS
@@ -121,6 +135,7 @@ def retrieve(
             runtime, request, before, found, watch, request_id=request_id, next_cursor=cursor
         )
         if rights_hold(runtime, caller, before.scope):
+            require_time_for(runtime, caller, response)
             return response
         withdraw(runtime, caller, response)
     # The view kept changing under us: answer from nothing rather than from a view that is over.
@@ -140,6 +155,7 @@ def _respond(
     next_cursor: str | None = None,
 ) -> RetrieveResponse:
     """The response for what was found, with its receipt, when its record is durable."""
+    require_time()
     caller = before.scope.caller
     response = compose(
         found,
@@ -197,16 +213,18 @@ def _answer(
     # The order is part of the promise: with nothing visible, neither embedder nor index is asked.
     if generation is None or scope.empty or view.occurrences == 0:
         return Pieces((), closed) if closed else Pieces.nothing(ReasonCode.NO_MATCH)
-    embedder = runtime.embedder_for(generation)
-    vector, reasons = _embed(embedder, request.query)
+    made = runtime.made(generation)
+    vector, reasons = _embed(runtime, before, made, request.query)
     watch.lap("embed")
     depth = offset + request.limit
-    result = _search(runtime, request, before, generation, vector, depth=depth)
+    result, age = _search(runtime, request, before, generation, vector, depth=depth)
     watch.lap("search")
+    if age is not None:
+        reasons.append(ReasonCode.SERVED_FROM_CACHE)
     if not result.exact and vector is not None:
         reasons.append(ReasonCode.APPROXIMATE)
     ranked = fuse(result)[: max(depth + _SPARE, WINDOW)]
-    chunks, sources = _fetch(runtime, request, before, ranked, fingerprint=embedder.fingerprint)
+    chunks, sources = _fetch(runtime, request, before, ranked, fingerprint=made.fingerprint)
     watch.lap("fetch")
     fetched = [chunks[candidate.id] for candidate in ranked if candidate.id in chunks]
     kept = [chunk for chunk in fetched if recheck(scope, chunk)]
@@ -215,7 +233,7 @@ def _answer(
     order = refine([candidate for candidate in ranked if candidate.id in vectors], vectors, vector)
     threshold = runtime.settings.min_relevance
     ordered = [chunks[candidate.id] for candidate in order]
-    judged = judge(request.query, vector, ordered, embedder=embedder.name)
+    judged = judge(request.query, vector, ordered, embedder=made.embedder)
     chosen = choose(
         admit(judged, threshold if request.min_relevance is None else request.min_relevance),
         {candidate.id: candidate for candidate in ranked},
@@ -237,6 +255,7 @@ def _answer(
         duplicates=chosen.duplicates,
         best=max((entry.relevance for entry in judged), default=None),
         more=chosen.more,
+        age=age,
     )
 
 
@@ -247,11 +266,24 @@ def _closed(scope: AccessScope, request: RetrieveRequest) -> tuple[Cause, ...]:
     return tuple(Cause(ReasonCode.ACL_STALE, (), source) for source in sorted(asked))
 
 
-def _embed(embedder: Embedder, query: str) -> tuple[NDArray[np.float32] | None, list[ReasonCode]]:
+def _embed(
+    runtime: Runtime, before: Snapshot, made: GenerationRow, query: str
+) -> tuple[NDArray[np.float32] | None, list[ReasonCode]]:
     """The query's vector, or None and the reason why words alone must do."""
+    if before.flags.lexical_only:
+        return None, [ReasonCode.LEXICAL_ONLY]
+
+    def embed() -> NDArray[np.float32]:
+        work = runtime.guards.embedder.call
+        return work(lambda: runtime.embedder_for(made.id).embed_query(query))
+
+    key = key_of(before.scope.caller, made.fingerprint, query)
     try:
-        return embedder.embed_query(query), []
-    except EmbeddingError:
+        return runtime.embeddings.get(key, embed), []
+    except EmbeddingError as error:
+        if error.code == MISMATCH:  # not away but the wrong one, and it would stay so unnoticed
+            raise
+        metrics.current().fallback(name=ReasonCode.LEXICAL_ONLY)
         return None, [ReasonCode.LEXICAL_ONLY]
 
 
@@ -263,20 +295,38 @@ def _search(
     vector: NDArray[np.float32] | None,
     *,
     depth: int,
-) -> SearchResult:
-    """Ask the index, under the scope, for candidates of both legs."""
+) -> tuple[SearchResult, float | None]:
+    """Candidates of both legs, under the scope; how old in seconds, if the index is away."""
     require_layout(runtime.database, generation, request.own)
-    return runtime.index(generation).search(
-        before.scope,
-        SearchRequest(
-            dense=vector,
-            sparse=encode_query(request.query),
-            limit=max(runtime.settings.candidates, 2 * depth),
-            own=request.own,
-            exclude=before.excluded,
-            exact=before.searched_exactly(runtime.settings.exact_limit),
-        ),
+    asked = SearchRequest(
+        dense=vector,
+        sparse=encode_query(request.query),
+        limit=max(runtime.settings.candidates, 2 * depth),
+        own=request.own,
+        exclude=before.excluded,
+        exact=before.searched_exactly(runtime.settings.exact_limit),
     )
+    # The view's digest says nothing of what is being written, nor of what filters look at.
+    settled = not asked.own and not asked.exclude
+    view = before.resolved.view.digest
+    leg, reach = "words" if vector is None else "both", f"{asked.limit} {asked.exact}"
+    key = key_of(before.scope.caller, view, generation, leg, reach, request.query)
+    found = runtime.findings.fresh(key) if settled else None
+    if found is not None:
+        return found, None
+    try:
+        found = runtime.guards.index.call(
+            lambda: runtime.index(generation).search(before.scope, asked)
+        )
+    except IndexUnavailableError:
+        earlier = runtime.findings.earlier(key) if settled else None
+        if earlier is None:
+            raise
+        metrics.current().fallback(name=ReasonCode.SERVED_FROM_CACHE)
+        return earlier.result, earlier.age
+    if settled:
+        runtime.findings.keep(key, found)
+    return found, None
 
 
 def _fetch(

@@ -27,12 +27,15 @@ from ingestion.active import (
     require_embedder,
     require_generation,
 )
+from ingestion.errors import GenerationError
 from ingestion.index.hosts import create_host
 from retrieval import metrics as measure
 from retrieval.denials import Denial, record_denial
 from retrieval.flags.board import FlagBoard
 from retrieval.issuers import create_tokens
 from retrieval.recorder import Recorder
+from retrieval.resilience.guards import Guards
+from retrieval.resilience.memory import Embeddings, Findings
 from retrieval.schema import keep_private, upgrade
 from retrieval.settings import AUDIT, CATALOGUE
 from retrieval.support_model import choice_for, load_support_model
@@ -100,12 +103,16 @@ class Runtime:
             clock=clock,
             on_appended=every(CHECKPOINT_EVERY, lambda: self.signer, clock=clock),
         )
+        self.guards = Guards()
+        self.embeddings = Embeddings()
+        self.findings = Findings(settings.earlier_search_seconds)
         self._host = host
         self._embedder = embedder
         self._on_progress = on_progress
         self._spec = settings.embedder if embedder is None else embedder.name
         self._others: dict[str, Embedder] = {}
         self._of_generation: dict[str, Embedder] = {}
+        self._made: dict[str, GenerationRow] = {}
         self._indexes: dict[str, VectorIndex] = {}
         self._signer: Signer | None = None
         self._lock = threading.RLock()
@@ -163,11 +170,9 @@ class Runtime:
         """
         with self._lock:
             if generation not in self._of_generation:
-                row = generation_row(self.database, generation)
-                spec = self._spec if row is None or row.spec is None else row.spec
-                embedder = self.load_embedder(spec)
-                if row is not None:
-                    require_embedder(embedder, row)
+                row = self.made(generation)
+                embedder = self.load_embedder(self._spec if row.spec is None else row.spec)
+                require_embedder(embedder, row)
                 self._of_generation[generation] = embedder
             return self._of_generation[generation]
 
@@ -181,6 +186,22 @@ class Runtime:
             record_denial(self, caller, Denial("admission", operation, error.code, fault=fault))
 
         return Admission(self.settings, secret=self.secret, on_spell=on_spell)
+
+    def made(self, generation: str) -> GenerationRow:
+        """What a generation was made with: its embedder's name, fingerprint and dimensions.
+
+        None of it ever changes, so it is known even while the embedder cannot be loaded.
+
+        Raises:
+            GenerationError: there never was such a generation.
+        """
+        with self._lock:
+            if generation not in self._made:
+                row = generation_row(self.database, generation)
+                if row is None:
+                    raise GenerationError(f"{generation}: there is no such generation")
+                self._made[generation] = row
+            return self._made[generation]
 
     @cached_property
     def support_model(self) -> SupportModel | None:
@@ -226,7 +247,7 @@ class Runtime:
         """The index of a generation that the catalogue says is there.
 
         Raises:
-            EmbeddingError: the embedder that made the vectors cannot be had.
+            GenerationError: there never was such a generation.
             IndexUnavailableError: the engine does not answer, or it lost the generation. Opening
                 would make an empty one, and an empty index answers "nothing" to every question.
         """
@@ -234,7 +255,7 @@ class Runtime:
             if generation not in self._indexes:
                 require_generation(self.host, generation)
                 self._indexes[generation] = self.host.open(
-                    generation, dimensions=self.embedder_for(generation).dimensions
+                    generation, dimensions=self.made(generation).dimensions
                 )
             return self._indexes[generation]
 
@@ -273,7 +294,9 @@ class Runtime:
             acl.errors.AuditError: a refusal that belongs on record could not be put there.
         """
         try:
-            return self.authenticator.identify(token, now=self.clock())
+            return self.guards.catalogue.call(
+                lambda: self.authenticator.identify(token, now=self.clock())
+            )
         except RefusedTokenError as error:
             # Whoever sent it reads one message for all; the operator can tell them apart.
             measure.current().token_refused(fault=error.fault)

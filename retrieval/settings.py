@@ -91,6 +91,20 @@ class Settings(LimitSettings):
     min_relevance: float = Field(
         default=0.5, ge=0, le=1, description="Evidence less likely relevant than this is left out."
     )
+    deadline_seconds: float = Field(
+        default=10,
+        gt=0,
+        le=600,
+        description="A request over HTTP or MCP that takes longer is answered with "
+        "deadline_exceeded.",
+    )
+    earlier_search_seconds: float = Field(
+        default=300,
+        ge=0,
+        le=86_400,
+        description="While the index is away, what it found for the same view and question at most "
+        "this long ago is served, and said to be; 0: never.",
+    )
     index_idle_seconds: float = Field(
         default=300, gt=0, description="The index process ends after this long without clients."
     )

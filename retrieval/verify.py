@@ -8,13 +8,15 @@ What must never live here: the text of claims or evidence in what is returned or
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
-from retrieval.account import account_for_check, withdraw
+from retrieval.account import account_for_check, require_time_for, withdraw
 from retrieval.evidence import Model
 from retrieval.record import record_check
+from retrieval.resilience.deadline import require_time
 from retrieval.standing import rights_hold, snapshot
 from retrieval.verify_evidence import chunks_of, evidence_of
 from retrieval.verify_quotes import CitationResult
@@ -61,7 +63,16 @@ def verify_claims(
 
     Raises:
         AuditError: it could not be recorded, so it is not served.
+        CatalogError, DeadlineExceededError: the catalogue is away, or time ran out.
     """
+    work = partial(_verify_claims, runtime, caller, request, request_id=request_id)
+    return runtime.guards.catalogue.call(work)
+
+
+def _verify_claims(
+    runtime: Runtime, caller: Caller, request: VerifyRequest, *, request_id: str
+) -> VerifyResponse:
+    """The same, without the guard around it."""
     started = time.perf_counter()
     asked = list(assertions(request))
     named = chunks_of(runtime, caller, (one for claim in asked for one in claim.citations))
@@ -71,8 +82,10 @@ def verify_claims(
         pieces = evidence_of(runtime, before, ids)
         cited = {one: pieces[ident] for one, ident in named.items() if ident in pieces}
         response = _judged(runtime, asked, cited, request_id=request_id)
+        require_time()
         _keep(runtime, before, response, cited.values(), started=started)
         if rights_hold(runtime, caller, before.scope):
+            require_time_for(runtime, caller, response)
             return response
         withdraw(runtime, caller, response)
     # The rights never settled: nothing is found, and that is on record like any other check.
