@@ -30,6 +30,7 @@ from retrieval.limits.purse import accounts_of
 from retrieval.limits.room import Room, State
 from retrieval.limits.spells import Spells
 from retrieval.limits.ticket import Ticket, concurrent, too_many
+from retrieval.resilience import deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,16 +94,12 @@ class Admission:
     def _find_accounts(self, tenant: str, subject: str) -> tuple[Account, ...]:
         return accounts_of(self._secret, tenant, subject, self._settings.limits(tenant))
 
-    def admitted(
-        self, caller: Caller, operation: Operation, *, wait_seconds: float | None = None
-    ) -> Ticket:
+    def admitted(self, caller: Caller, operation: Operation) -> Ticket:
         """Leave to do one operation, once it is entered with ``async with``.
 
         Args:
             caller: as established from the token.
             operation: what is asked.
-            wait_seconds: wait no longer than this, if that is less than the settings say: what is
-                left until the request's deadline.
 
         Entering raises:
             QuotaExceededError: a budget is used up.
@@ -110,9 +107,9 @@ class Admission:
             RefusedForNowError: there is no slot, and there will not be one in time.
         """
         accounts = self._accounts(caller.tenant, str(caller.subject))
-        patience = self._settings.admission_wait_seconds
-        if wait_seconds is not None:
-            patience = min(patience, wait_seconds)
+        patience, until = self._settings.admission_wait_seconds, deadline.current()
+        if until is not None:
+            patience = min(patience, until.remaining())
         return Ticket(self, caller, accounts, operation, patience=patience)
 
     def refuses(self, caller: Caller) -> RefusedForNowError | None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from acl.caller import Caller
     from retrieval.api.problems import Problem
-    from retrieval.limits.admission import Ticket
+    from retrieval.limits.ticket import Ticket
     from retrieval.mcp.tools import ToolSpec
     from retrieval.runtime import Runtime
 

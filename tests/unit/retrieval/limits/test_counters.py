@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion.errors import BudgetStoreError
@@ -22,25 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from conftest import Watch
+
 REDIS = shutil.which("redis-server") or shutil.which("valkey-server")
-
-
-class Watch:
-    """Stands in for the clock of the library."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture(autouse=True)
-def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
-    """Windows here begin with the minute, and none must end in the middle of a test."""
-    made = Watch()
-    monkeypatch.setattr(time, "time", made)
-    return made
 
 
 @contextmanager
@@ -130,28 +114,24 @@ def test_a_changed_limit_counts_what_was_used_before(counters: Counters) -> None
     limit=st.integers(1, 12),
     cost=st.integers(1, 12),
 )
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # the watch only moves on
 def test_whoever_waits_as_told_is_granted_and_whoever_asks_sooner_is_not(
-    uses: list[tuple[float, int]], limit: int, cost: int
+    watch: Watch, uses: list[tuple[float, int]], limit: int, cost: int
 ) -> None:
-    watch, real = Watch(), time.time
-    time.time = watch  # type: ignore[assignment] - of the library, in virtual time
-    try:
-        counters, requests = Counters(), account(Budget.REQUESTS, limit)
-        for pause, amount in uses:
-            watch.now += pause
-            counters.take(requests, amount)
-        balance = counters.balance(requests, cost)
-        if cost > limit or balance.left >= cost:
-            assert counters.take(requests, cost) == (cost <= limit)
-            return
-        assert not counters.take(requests, cost)
-        told = watch.now + balance.seconds
-        watch.now = told - 0.1
-        assert not counters.take(requests, cost)
-        watch.now = told
-        assert counters.take(requests, cost)
-    finally:
-        time.time = real
+    counters, requests = Counters(), account(Budget.REQUESTS, limit)
+    for pause, amount in uses:
+        watch.now += pause
+        counters.take(requests, amount)
+    balance = counters.balance(requests, cost)
+    if cost > limit or balance.left >= cost:
+        assert counters.take(requests, cost) == (cost <= limit)
+        return
+    assert not counters.take(requests, cost)
+    told = watch.now + balance.seconds
+    watch.now = told - 0.1
+    assert not counters.take(requests, cost)
+    watch.now = told
+    assert counters.take(requests, cost)
 
 
 def test_a_day_begins_with_the_first_use_and_ends_a_day_later(watch: Watch) -> None:
