@@ -24,6 +24,8 @@ from acl.errors import AuditError
 from retrieval import metrics as measure
 from retrieval.api.problems import MEDIA_TYPE, OUR_SIDE, refuse
 from retrieval.denials import STATUSES, Denial, record_denial
+from retrieval.resilience import deadline
+from retrieval.resilience.deadline import Deadline
 from retrieval.telemetry import failure
 from retrieval.tracing import http as tracing
 
@@ -119,7 +121,11 @@ class Boundary:
 
         send_audited = _OnRecord(scope, receive, send_with_id)
         # The sender's trace goes on within, or one begins; its id is in every log line.
-        with tracing.serving(scope, request_id=request_id) as span, measure.bound(self._metrics):
+        with (
+            tracing.serving(scope, request_id=request_id) as span,
+            measure.bound(self._metrics),
+            deadline.bound(_time_for(scope)),
+        ):
             try:
                 await self._app(scope, self._limited(scope, receive), send_audited)
             except Exception as error:
@@ -181,6 +187,12 @@ class Boundary:
             code=code,
             milliseconds=round(seconds * 1000, 2),
         )
+
+
+def _time_for(scope: Scope) -> Deadline:
+    """By when the request must be answered; what takes documents in looks at it for its token."""
+    runtime: Runtime = scope["app"].state.runtime
+    return Deadline.after(runtime.settings.deadline_seconds)
 
 
 class _OnRecord:
