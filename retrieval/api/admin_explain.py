@@ -13,6 +13,7 @@ from acl.principal import Principal
 from retrieval.api.admin_routing import DeskOf, Strict, administered
 from retrieval.api.auth import PROBLEMS
 from retrieval.api.keys import NarrowingBody
+from retrieval.api.problems import MEDIA_TYPE
 from retrieval.explained import About, explained
 
 MAX_CHANGES = 100
@@ -175,7 +176,17 @@ class ExplainedModel(ExplanationModel):
     with_changes: ExplanationModel | None
 
 
-@router.post("/explain", dependencies=administered(), operation_id="explain")
+@router.post(
+    "/explain",
+    dependencies=administered(),
+    operation_id="explain",
+    responses={
+        404: {
+            "description": "There is no such ACL or document in the tenant",
+            "content": {MEDIA_TYPE: {}},
+        }
+    },
+)
 def explain_access(body: ExplainRequest, desk: DeskOf) -> ExplainedModel:
     """Why somebody sees a document or an ACL, or why not, and what a change would make of it."""
     said: dict[str, Any] = explained(

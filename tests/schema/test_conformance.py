@@ -14,6 +14,7 @@ import requests
 
 from retrieval.api.problems import MEDIA_TYPE, kinds
 from tests.schema.cases import operations, try_out
+from tests.schema.recorded import KEPT
 from tests.schema.world import Target, target
 
 if TYPE_CHECKING:
@@ -88,3 +89,26 @@ def problems(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for example in document["components"]["examples"].values():
         valid.validate(example["value"])
         yield example["value"]
+
+
+def test_every_success_shows_an_example_that_is_one(document: dict[str, Any]) -> None:
+    bare = []
+    for label, operation in each_operation(document):
+        for status, reply in operation["responses"].items():
+            for media_type, described in reply.get("content", {}).items():
+                if int(status) >= 400 or media_type in {
+                    "text/csv",
+                    "application/vnd.apache.parquet",
+                }:
+                    continue
+                if "example" not in described:
+                    bare.append((label, status))
+                elif "json" in media_type and "schema" in described and "nd" not in media_type:
+                    whole = described["schema"] | {"components": document["components"]}
+                    jsonschema_rs.validator_for(whole).validate(described["example"])
+    assert bare == [], "record them: python -m tests.schema.recorded"
+
+
+def test_no_example_tells_a_secret() -> None:
+    kept = KEPT.read_text("utf-8")
+    assert not re.search(r"clr_[0-9a-f]{8}|eyJ[\w-]{40}", kept)
