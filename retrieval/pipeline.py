@@ -306,8 +306,8 @@ def _search(
         exclude=before.excluded,
         exact=before.searched_exactly(runtime.settings.exact_limit),
     )
-    # The view's digest says nothing of what is being written, nor of what filters look at.
-    settled = not asked.own and not asked.exclude
+    # The view's digest says nothing of what is being written, nor of sources and other filters.
+    settled = not asked.own and not asked.exclude and before.scope.sources is None
     view = before.resolved.view.digest
     leg, reach = "words" if vector is None else "both", f"{asked.limit} {asked.exact}"
     key = key_of(before.scope.caller, view, generation, leg, reach, request.query)

@@ -26,6 +26,8 @@ from retrieval.denials import STATUSES, Denial, record_denial
 from retrieval.flags.guard import require_tool
 from retrieval.limits.budgets import Operation
 from retrieval.mcp.tools import SURFACE, TOOLS
+from retrieval.resilience import deadline
+from retrieval.resilience.deadline import Deadline
 from retrieval.telemetry import failure
 from retrieval.tracing import names
 from retrieval.verify_request import VerifyRequest, claims_in
@@ -95,7 +97,9 @@ class ToolCall:
     async def answer(self) -> CallToolResult:
         """Answer, or say why not; an error never reaches the protocol as an exception."""
         started = time.perf_counter()
-        result, code = await self._ended()
+        # A session's task may have begun in an earlier request: its time is not this call's.
+        with deadline.bound(Deadline.after(self.runtime.settings.deadline_seconds)):
+            result, code = await self._ended()
         seconds = time.perf_counter() - started
         measure.current().tool_call(tool=self.label, code=code, seconds=seconds)
         return result
