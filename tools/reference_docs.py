@@ -19,6 +19,7 @@ from retrieval.cli.exits import Exit
 from retrieval.issuers import IssuerSettings
 from retrieval.settings import Settings
 from retrieval.status import TABLE, Action, ReasonCode, conclude
+from tools import telemetry_docs
 from tools.surface_docs import mcp, openapi
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -205,9 +206,15 @@ def _code(text: object) -> str:
     return f"`{str(text).strip()}`"
 
 
+def metrics() -> str:
+    """Every metric, and every span and attribute."""
+    return page("Metrics and spans", "retrieval/metrics/families.py", *telemetry_docs.parts(table))
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands.md": commands,
     "mcp.json": mcp,
+    "metrics.md": metrics,
     "openapi.json": openapi,
     "problems.md": problem_codes,
     "reasons.md": reasons,
