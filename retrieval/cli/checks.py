@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import shutil
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from retrieval.cli.output import counted
+from retrieval.cli.check import Check
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from acl.orm import Database
     from retrieval.settings import Settings
 
 FREE_BYTES: Final = 1 << 30
-_NAMED: Final = 3
+_DATABASES: Final = frozenset({"catalogue", "audit"})
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. ``remedy`` is for when it did not pass."""
-
-    name: str
-    passed: bool
-    detail: str
-    remedy: str = ""
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -45,19 +36,33 @@ def examine(settings: Settings) -> list[Check]:
         ]
     from acl.orm import Database
 
-    checks = [_mode(settings), _disk(settings), _model(settings)]
+    checks = [_mode(settings), disk(settings), _model(settings)]
     database = Database(settings.catalogue_url)
     try:
-        catalogue = _schema("catalogue", database)
-        checks.append(catalogue)
-        if catalogue.passed:
-            if settings.audit_url != settings.catalogue_url:
-                checks.append(_audit(settings))
-            checks.append(_index(settings, database))
-            checks.append(_erasures(database))
+        checks.append(_schema("catalogue", database))
+        if settings.audit_url != settings.catalogue_url:
+            checks.append(_audit(settings))
     finally:
         database.close()
+    # Nothing within can be told while a database does not answer, or is of another version.
+    if all(check.passed for check in checks if check.name in _DATABASES):
+        checks += _inside(settings)
     return checks
+
+
+def _inside(settings: Settings) -> Iterator[Check]:
+    from acl.orm import Database
+    from retrieval.cli.checks_inside import look_inside
+    from retrieval.cli.opening import tenants
+    from retrieval.runtime import Runtime
+
+    apart = settings.audit_url != settings.catalogue_url
+    with Runtime(
+        settings,
+        Database(settings.catalogue_url),
+        audit_database=Database(settings.audit_url) if apart else None,
+    ) as runtime:
+        yield from look_inside(runtime, tenants(runtime))
 
 
 def _mode(settings: Settings) -> Check:
@@ -70,13 +75,15 @@ def _mode(settings: Settings) -> Check:
     )
 
 
-def _disk(settings: Settings) -> Check:
+def disk(settings: Settings, *, needed: int | None = None) -> Check:
+    """Whether ``needed`` bytes are free where the catalogue and the index grow."""
+    needed = FREE_BYTES if needed is None else needed
     free = shutil.disk_usage(settings.data_dir).free
     return Check(
         "disk",
-        passed=free >= FREE_BYTES,
+        passed=free >= needed,
         detail=f"{free / (1 << 30):.1f} GiB free",
-        remedy=f"free at least {FREE_BYTES >> 30} GiB, or move the data directory",
+        remedy=f"free at least {needed >> 30} GiB, or move the data directory",
     )
 
 
@@ -128,70 +135,12 @@ def _schema(name: str, database: Database) -> Check:
             detail=f"does not answer ({cause})",
             remedy=f"check its URL in the settings, or restore the {name} from a backup",
         )
+    newer = revision is not None and revision > schema.HEAD
     return Check(
         name,
         passed=revision == schema.HEAD,
         detail=f"schema {revision or 'missing'}, this version needs {schema.HEAD}",
-        remedy="clearance db upgrade",
-    )
-
-
-def _index(settings: Settings, database: Database) -> Check:
-    """Whether the index holds as many points as the catalogue has live chunks, and all of each."""
-    from sqlalchemy import func, select
-
-    from ingestion.errors import IngestionError
-    from ingestion.index.facets import LAYOUT
-    from ingestion.models import ChunkRow, ChunkState
-    from retrieval.runtime import Runtime
-
-    with Runtime(settings, database) as runtime:
-        generation = runtime.generation()
-        if generation is None:
-            return Check("index", passed=True, detail="nothing was ingested yet")
-        with database.unguarded("an operator compares counts over all tenants") as session:
-            rows = session.execute(
-                select(ChunkRow.state, func.count())
-                .where(ChunkRow.generation == generation.id)
-                .group_by(ChunkRow.state)
-            )
-            counts = {row[0]: row[1] for row in rows}
-        try:
-            held = runtime.index(generation.id).count()
-        except IngestionError as error:
-            return Check(
-                "index",
-                passed=False,
-                detail=str(error),
-                remedy="if it stays so, rebuild it: clearance reindex --full",
-            )
-    live = counts.pop(ChunkState.LIVE, 0)
-    in_flight = sum(counts.values())
-    current = generation.layout >= LAYOUT
-    return Check(
-        "index",
-        passed=live <= held <= live + in_flight and current,
-        detail=f"{counted(held, 'point')}, {counted(live, 'live chunk')} in the catalogue"
-        + (f", {in_flight:,} in flight" if in_flight else "")
-        + ("" if current else "; built by an older version, so filters work on sources alone"),
-        remedy="rebuild it from the catalogue: clearance reindex --full",
-    )
-
-
-def _erasures(database: Database) -> Check:
-    """Whether every erasure that began has its certificate."""
-    from ingestion.erasure.begun import unfinished_by_tenant
-
-    with database.unguarded("an operator looks for interrupted erasures of all tenants") as session:
-        counts = unfinished_by_tenant(session)
-    some = sorted(counts)
-    return Check(
-        "erasures",
-        passed=not counts,
-        detail="every one has its certificate"
-        if not counts
-        else f"{counted(sum(counts.values()), 'erasure')} without a certificate, of "
-        f"{', '.join(some[:_NAMED])}{' and others' if len(some) > _NAMED else ''}",
-        remedy="unless it is running: "
-        + "; ".join(f"clearance erase --tenant {tenant} --resume" for tenant in some[:_NAMED]),
+        remedy="it was opened by a newer version: install that one again"
+        if newer
+        else "clearance db upgrade",
     )
