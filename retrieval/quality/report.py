@@ -155,7 +155,7 @@ def _table(table: pd.DataFrame) -> str:
     return f'<div class="scroll"><table><tr>{head}</tr>{rows}</table></div>'
 
 
-def _cell(value: object) -> str:
+def _cell(value: Any) -> str:
     if isinstance(value, str):
         return f"<td>{escape(value)}</td>"
     number = float(value) if isinstance(value, int | float) or hasattr(value, "item") else None

@@ -23,7 +23,8 @@ from retrieval.quality.synthetic import Plan, agent_digest
 from retrieval.quality.synthetic_store import write
 from retrieval.status import ReasonCode
 from tests.notebooks.recorded import DAY, Piece, Recorded
-from tests.support.installation import Installation
+from tests.support.installation import Installation, caller
+from tests.support.source import ListedSource, Shelved, acl, allow
 from tests.support.web import serving
 
 if TYPE_CHECKING:
@@ -140,6 +141,26 @@ def test_a_notebook_reads_a_service_with_the_rights_of_a_token(
     assert "Your service: " in said(notebook)
     assert len(pictures(notebook)) >= 4
     assert "user:ana" not in said(notebook)
+
+
+@pytest.mark.slow
+def test_the_notebook_of_the_audit_reads_a_service_with_the_rights_of_an_auditor(
+    blank_catalogue: Blank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Installation.open(blank_catalogue, tmp_path / "data") as world:
+        world.know("user:ann", "user:olga")
+        shelf = {"rate.md": Shelved("The travel allowance abroad is 55 euros.", "open")}
+        world.ingest(ListedSource("wiki", (acl("open", allow("user:ann")),), shelf))
+        assert world.ask(caller("user:ann")).evidence
+        with world.change() as session:
+            who, scopes = Principal.parse("user:olga"), (ApiScope.AUDIT,)
+            token = create_key(session, "bank", who, api_scopes=scopes, now=world.clock()).token
+        with serving(create_app(world.runtime)) as url:
+            monkeypatch.setenv("CLEARANCE_URL", url)
+            monkeypatch.setenv("CLEARANCE_TOKEN", token)
+            notebook = execute(tmp_path, NOTEBOOKS[2])
+    assert "user:ann" in said(notebook)
+    assert len(pictures(notebook)) == 4
 
 
 def test_what_was_planted_is_named_in_the_titles_of_the_charts() -> None:
