@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SURFACES: Final = ("http", "mcp", "console")
-OPERATIONS: Final = ("retrieve", "get_evidence", "verify")
+OPERATIONS: Final = ("retrieve",)
+"""Those that are timed stage by stage."""
+
 STAGES: Final = ("resolve", "embed", "search", "fetch", "judge", "confirm", "account")
 DEPENDENCIES: Final = ("catalogue", "embedder", "index", "verifier")
 CIRCUIT: Final = ("closed", "half_open", "open")
@@ -88,8 +90,8 @@ class Family:
 
 
 _SURFACE: Final = Label.of("Where it was asked.", SURFACES)
-_ROUTE: Final = Label("The route's template, never the path; `unmatched` if there is none.")
-_CODE: Final = Label("The problem's code; `http_STATUS` where a library refused.")
+_ROUTE: Final = Label("The route's template, never the path, or `unmatched`.")
+_CODE: Final = Label("The problem's code, or `http_STATUS` where a library refused.")
 _CODE_OR_OK: Final = Label("The problem's code, or `ok`.")
 
 _C, _H, _G = Kind.COUNTER, Kind.HISTOGRAM, Kind.GAUGE
@@ -110,9 +112,11 @@ FAMILIES: Final[Mapping[str, Family]] = {
     names.TOOL_CALLS: Family(
         _C,
         "MCP tool calls by tool and problem code ('ok' if none).",
-        {"tool": Label("The tool; `unknown_tool` if there is none."), "code": _CODE_OR_OK},
+        {"tool": Label("The tool, or `unknown_tool`."), "code": _CODE_OR_OK},
     ),
-    names.TOOL_SECONDS: Family(_H, "Wall clock of MCP tool calls.", {"tool": Label("As above.")}),
+    names.TOOL_SECONDS: Family(
+        _H, "Wall clock of MCP tool calls.", {"tool": Label("The tool, or `unknown_tool`.")}
+    ),
     names.TOKENS_REFUSED: Family(
         _C,
         "Bearer tokens refused, by what was wrong (whoever sent them is not told).",

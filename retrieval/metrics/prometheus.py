@@ -174,6 +174,7 @@ class _Instrument:
         family = FAMILIES[name]
         labels = list(family.labels)
         self._values = tuple(_Values(label) for label in family.labels.values())
+        self._series: dict[tuple[str, ...], Any] = {}
         self._metric: Any
         if family.kind is Kind.COUNTER:
             self._metric = Counter(name, family.said, labels, registry=registry)
@@ -190,8 +191,13 @@ class _Instrument:
         """The series with these values."""
         if not values:
             return self._metric
-        held = (allowed.hold(value) for allowed, value in zip(self._values, values, strict=True))
-        return self._metric.labels(*held)
+        found = self._series.get(values)
+        if found is None:
+            held = tuple(map(_Values.hold, self._values, values))
+            found = self._metric.labels(*held)
+            if held == values:  # so it is one of a bounded number
+                self._series[values] = found
+        return found
 
 
 class _Values:
