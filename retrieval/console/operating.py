@@ -68,6 +68,7 @@ def operations(visit: Operator) -> Response:
     return page(
         visit,
         "operations.html",
+        guards=list(visit.runtime.guards),
         warmth=str(visit.request.app.state.warmth),
         generations=all_generations(visit.runtime.database),
         layout=LAYOUT,

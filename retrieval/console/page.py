@@ -71,6 +71,7 @@ def _environment() -> Environment:
         trust=words.TRUST,
         receipts=words.RECEIPTS,
         runs=words.RUNS,
+        breakers=words.BREAKERS,
         corrections=words.CORRECTIONS,
         stretches=marked.stretches,
         disputes=marked.disputes,

@@ -8,6 +8,7 @@ from typing import Final
 
 from ingestion.report import RunStatus
 from retrieval.receipt_status import ReceiptStatus
+from retrieval.resilience.guard import BreakerState
 from retrieval.status import Action
 
 
@@ -77,6 +78,12 @@ RUNS: Final[dict[str, Said]] = {
     RunStatus.PARTIAL: Said("Partly failed", "caution"),
     RunStatus.FAILED: Said("Failed", "bad"),
     RunStatus.CANCELLED: Said("Stopped", "caution"),
+}
+
+BREAKERS: Final[dict[str, Said]] = {
+    BreakerState.CLOSED: Said("Closed", "good", "It is asked, and answers."),
+    BreakerState.HALF_OPEN: Said("Half open", "caution", "It is being seen whether it is back."),
+    BreakerState.OPEN: Said("Open", "bad", "It failed again and again, so it is left alone."),
 }
 
 CORRECTIONS: Final[dict[str, Said]] = {

@@ -21,6 +21,7 @@ from retrieval.console import words
 from retrieval.evidence import Freshness, Trust
 from retrieval.exposure import Correction
 from retrieval.receipt_status import ReceiptStatus
+from retrieval.resilience.guard import BreakerState
 from retrieval.status import Action
 from tests.support.clock import HOUR
 from tests.support.console import SITE, Browser, key_for, shown
@@ -90,7 +91,7 @@ def test_every_reply_forbids_scripts_frames_and_keeping(browser: Browser) -> Non
         assert reply.headers["x-content-type-options"] == "nosniff"
         assert reply.headers["referrer-policy"] == "same-origin"
         assert reply.headers["cross-origin-opener-policy"] == "same-origin"
-        assert reply.headers["cache-control"] == "no-store"
+        assert reply.headers["cache-control"] == "no-store, no-transform"
 
 
 def test_no_page_holds_a_script_a_style_or_anything_from_elsewhere(browser: Browser) -> None:
@@ -317,6 +318,7 @@ def test_runs_are_told_without_the_names_of_documents(browser: Browser) -> None:
 def test_operations_tell_of_generations_and_of_no_tenant(browser: Browser) -> None:
     text = browser.get("/console/operations").text
     assert "active" in text
+    assert [word in text for word in ("catalogue", "embedder", "index", "verifier")] == [True] * 4
     assert f"<bdi>{TENANT}</bdi>" not in text.partition("<main")[2]
 
 
@@ -338,6 +340,7 @@ def test_every_code_has_words() -> None:
     assert set(words.ACTIONS) == set(Action)
     assert set(words.RECEIPTS) == set(ReceiptStatus)
     assert set(words.RUNS) == set(RunStatus)
+    assert set(words.BREAKERS) == set(BreakerState)
     assert set(words.CORRECTIONS) == {correction.value for correction in Correction}
     states = get_args(Freshness.model_fields["state"].annotation)
     assert set(words.FRESHNESS) == set(states) == {state.value for state in FreshnessState}

@@ -10,6 +10,7 @@ from typing import Final
 
 from tests.mutants import Mutant, main
 from tests.security.mutants_access import ACCESS, TENANTS
+from tests.security.mutants_console import CONSOLE
 from tests.security.mutants_identity import IDENTITY
 from tests.security.mutants_trust import TRUST
 
@@ -246,7 +247,7 @@ ANSWER: Final = (
     ),
 )
 
-MUTANTS: Final = (*ACCESS, *TENANTS, *IDENTITY, *INDEX, *CATALOGUE, *ANSWER, *TRUST)
+MUTANTS: Final = (*ACCESS, *TENANTS, *IDENTITY, *INDEX, *CATALOGUE, *ANSWER, *TRUST, *CONSOLE)
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
