@@ -30,6 +30,7 @@ from retrieval.api import (
     verify,
 )
 from retrieval.api.boundary import Boundary, answer
+from retrieval.api.compression import PublicCompression
 from retrieval.api.openapi import DescribedApi
 from retrieval.api.problems import HANDLED
 from retrieval.console.router import router as console
@@ -114,6 +115,7 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
     app.state.warmth = Warmth.WARMING
     app.state.pushes = PushDesk(runtime)
     app.state.runner = carrying_out
+    app.add_middleware(PublicCompression)
     app.add_middleware(Boundary, metrics=metrics)
     app.add_middleware(EarlyRefusal, runtime=runtime, metrics=metrics)  # outermost: added last
     app.include_router(routes.router)

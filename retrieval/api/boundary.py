@@ -59,8 +59,9 @@ ABORTED: Final = "aborted"
 """The code of a request whose reply did not leave, or not whole."""
 
 ON_EVERY_REPLY: Final = {
-    # What one caller may see must not be kept by anything between us and them.
-    "Cache-Control": "no-store",
+    # What one caller may see must not be kept by anything between us and them, nor compressed: the
+    # length would tell one author of evidence what stands beside theirs (docs/adr/0025).
+    "Cache-Control": "no-store, no-transform",
     "X-Content-Type-Options": "nosniff",
 }
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)

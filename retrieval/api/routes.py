@@ -12,6 +12,7 @@ from acl.caller import ApiScope, Caller
 from retrieval import observed
 from retrieval.api.auth import PROBLEMS, Authorised, guarded, runtime_of
 from retrieval.api.boundary import request_id_of
+from retrieval.api.conditional import NOT_MODIFIED, IfNoneMatch, unless_known
 from retrieval.evidence import EvidenceResponse, RetrieveResponse, SourcesResponse
 from retrieval.installation_gauges import MEDIA_TYPE, exposition
 from retrieval.limits.web import Listing, Reading, Retrieving
@@ -50,7 +51,11 @@ def retrieve_evidence(
 
 
 @router.get(
-    "/evidence/{chunk_id}", dependencies=guarded(ApiScope.RETRIEVE), operation_id="get_evidence"
+    "/evidence/{chunk_id}",
+    dependencies=guarded(ApiScope.RETRIEVE),
+    operation_id="get_evidence",
+    response_model=EvidenceResponse,
+    responses=NOT_MODIFIED,
 )
 def evidence_by_id(
     chunk_id: Annotated[str, Path(max_length=MAX_ID_CHARS)],
@@ -58,23 +63,39 @@ def evidence_by_id(
     runtime: RuntimeOf,
     ticket: Reading,
     request: Request,
-) -> EvidenceResponse:
+    *,
+    response: Response,
+    _if_none_match: IfNoneMatch = None,
+) -> EvidenceResponse | Response:
     """One piece of evidence with its neighbours. Absent and forbidden are one 404."""
 
     def work() -> EvidenceResponse:
-        response = get_evidence(runtime, caller, chunk_id, request_id=request_id_of(request))
-        ticket.evidence_tokens(response.usage.evidence_tokens)
-        return response
+        found = get_evidence(runtime, caller, chunk_id, request_id=request_id_of(request))
+        ticket.evidence_tokens(found.usage.evidence_tokens)
+        return found
 
-    return observed.evidence(SURFACE, work)
+    return unless_known(request, response, runtime, observed.evidence(SURFACE, work))
 
 
-@router.get("/sources", dependencies=guarded(ApiScope.RETRIEVE), operation_id="list_sources")
+@router.get(
+    "/sources",
+    dependencies=guarded(ApiScope.RETRIEVE),
+    operation_id="list_sources",
+    response_model=SourcesResponse,
+    responses=NOT_MODIFIED,
+)
 def sources(
-    caller: Retriever, runtime: RuntimeOf, _ticket: Listing, request: Request
-) -> SourcesResponse:
+    caller: Retriever,
+    runtime: RuntimeOf,
+    _ticket: Listing,
+    request: Request,
+    *,
+    response: Response,
+    _if_none_match: IfNoneMatch = None,
+) -> SourcesResponse | Response:
     """Freshness of the sources in which the caller can see something."""
-    return list_sources(runtime, caller, request_id=request_id_of(request))
+    found = list_sources(runtime, caller, request_id=request_id_of(request))
+    return unless_known(request, response, runtime, found)
 
 
 @operations.get(

@@ -119,7 +119,9 @@ def test_the_schema_describes_the_problem_and_the_bearer_token(service: Service)
     schema = service.client.get("/openapi.json").json()
     retrieve = schema["paths"]["/v1/retrieve"]["post"]
     assert retrieve["security"] == [{"HTTPBearer": []}]
-    assert "application/problem+json" in retrieve["responses"]["422"]["content"]
+    assert retrieve["responses"]["422"] == {"$ref": "#/components/responses/problem-422"}
+    refused = schema["components"]["responses"]["problem-422"]
+    assert list(refused["content"]) == ["application/problem+json"]
     assert set(schema["components"]["schemas"]["RetrieveRequest"]["properties"]) == {
         "query",
         "limit",
@@ -136,5 +138,5 @@ def test_the_schema_describes_the_problem_and_the_bearer_token(service: Service)
 @pytest.mark.parametrize("path", ["/v1/sources", "/v1/evidence/x", "/livez", "/nothing"])
 def test_nothing_on_the_way_may_keep_a_reply(service: Service, path: str) -> None:
     reply = service.client.get(path, headers=service.headers("ann"))
-    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["cache-control"] == "no-store, no-transform"
     assert reply.headers["x-content-type-options"] == "nosniff"
