@@ -1,4 +1,4 @@
-"""Write the tables of columns in ``docs/quality.md`` from the datasets they describe.
+"""Write the tables of columns and of figures in ``docs/quality.md`` from what they describe.
 
 What never lives here: prose about what figures mean; that is written by hand around the tables.
 """
@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from retrieval.quality.datasets import SHAPES
+from retrieval.quality.metrics import METRICS
 from tools.reference_docs import table
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "quality.md"
-_BEGIN: Final = "<!-- columns -->\n"
-_END: Final = "<!-- /columns -->\n"
 
 
 def tables() -> str:
@@ -29,11 +28,27 @@ def tables() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def figures() -> str:
+    """What each figure means, what moves it and what it cannot tell."""
+    parts = []
+    for metric in METRICS.values():
+        after = f" After {metric.after}." if metric.after else ""
+        over = f"`{metric.top}` over `{metric.bottom}`, resampled by {metric.unit}"
+        parts += [
+            f"### {metric.name}",
+            f"{metric.means} Worse when it goes {metric.worse}; {over}.{after}",
+            f"- **Moved by**: {metric.moves}\n- **Cannot tell**: {metric.cannot}",
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
 def written(page: str) -> str:
     """The page with its tables as the code has them."""
-    before, _, rest = page.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}\n{tables()}\n{_END}{after}"
+    for name, make in (("columns", tables), ("figures", figures)):
+        before, _, rest = page.partition(f"<!-- {name} -->\n")
+        _, _, after = rest.partition(f"<!-- /{name} -->\n")
+        page = f"{before}<!-- {name} -->\n\n{make()}\n<!-- /{name} -->\n{after}"
+    return page
 
 
 if __name__ == "__main__":

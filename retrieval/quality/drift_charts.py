@@ -174,10 +174,11 @@ def over_time(
         at = pandas().DataFrame({"at": [mark.replace(tzinfo=None)]})
         layers += alt.Chart(at).mark_rule(color=INK, strokeDash=[4, 4]).encode(x="at:T")
     first = table[table["name"] == leading[0]].sort_values("week")
-    title = (
-        f"{leading[0]}: {metric.replace('_', ' ')} from {percent(first['rate'].iloc[0])} "
-        f"to {percent(first['rate'].iloc[-1])}"
-    )
+    begin, end = first.iloc[0], first.iloc[-1]
+    named = metric.replace("_", " ")
+    title = f"{leading[0]}: {named} from {percent(begin['rate'])} to {percent(end['rate'])}"
+    if begin["low"] <= end["high"] and end["low"] <= begin["high"]:
+        title = f"{named.capitalize()}: no {by} stands out for having changed"
     subtitle = f"By {by}, week by week, with 95% Wilson intervals"
     layers = layers.resolve_legend(color="independent").properties(height=230)
     return card(layers, title, chosen.means, subtitle)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NO_EVIDENCE = "No evidence was served in this period"
+_NEAR = 0.15  # from here on, words beside a dot would stand on the line of the SLA
 _LEAST = 1e-5  # the axis is logarithmic: evidence confirmed this very second stands at its end
 
 
@@ -41,6 +42,7 @@ def freshness(evidence: pd.DataFrame) -> Any:
         row=table["tenant"] + " / " + table["source"],
         median=table["median_of_sla"].clip(lower=_LEAST),
         p95=table["p95_of_sla"].clip(lower=_LEAST),
+        beside=[1.0 if _NEAR < over <= 1 else max(over, _LEAST) for over in table["p95_of_sla"]],
         within=[("past its SLA" if over > 1 else "within") for over in table["p95_of_sla"]],
         words=[
             f"{duration(age)} of {duration(limit)}"
@@ -49,8 +51,9 @@ def freshness(evidence: pd.DataFrame) -> Any:
     )
     order = list(table.sort_values("p95", ascending=False)["row"])
     top = max(10.0, float(table["p95"].max()) * 30)
-    scale = alt.Scale(type="log", domain=[_LEAST, top], clamp=True)
-    ticks = [tick for tick in (1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1000) if tick <= top]
+    bottom = max(_LEAST, float(table["median"].min()) / 3)
+    scale = alt.Scale(type="log", domain=[bottom, top], clamp=True)
+    ticks = [tick for tick in (1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1000) if bottom <= tick <= top]
     axis = alt.Axis(
         values=ticks,
         labelExpr="format(datum.value, datum.value < 0.01 ? '.2~%' : '.0%')",
@@ -73,7 +76,7 @@ def freshness(evidence: pd.DataFrame) -> Any:
         x="median:Q", x2="p95:Q", color=colour
     )
     words = base.mark_text(align="left", dx=13, color=MUTED, fontSize=12).encode(
-        x="p95:Q", text="words:N"
+        x="beside:Q", text="words:N"
     )
     limit = pandas().DataFrame({"at": [1.0], "words": ["SLA"]})
     rule = alt.Chart(limit).mark_rule(color=INK, strokeDash=[4, 4]).encode(x=alt.X("at:Q"))
