@@ -34,10 +34,10 @@ def serving(scope: Scope, *, request_id: str) -> Iterator[Span]:
     """The span of a request; within, log lines have its request id and the trace's id."""
     sent = Headers(scope=scope).getlist(TRACEPARENT)
     origin = remote(sent[0]) if len(sent) == 1 else NOWHERE
-    method = _method(scope)
+    method, scheme = _method(scope), scope.get("scheme")
     attributes = {
         names.HTTP_METHOD: method,
-        names.SCHEME: scope["scheme"] if scope["scheme"] in _SCHEMES else None,
+        names.SCHEME: scheme if scheme in _SCHEMES else None,
         names.REQUEST_ID: request_id,
     }
     with span(method, attributes, kind=Kind.SERVER, parent=origin.parent) as made:

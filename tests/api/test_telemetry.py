@@ -226,7 +226,7 @@ def test_half_a_reply_is_counted_as_aborted(service: Service) -> None:
     alone = boundary.cls(half, **boundary.kwargs)
 
     async def act() -> None:
-        scope = {"type": "http", "method": "GET", "path": "/x", "scheme": "http", "headers": []}
+        scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": app}
 
         async def send(_message: object) -> None: ...
 
