@@ -327,6 +327,8 @@ class Runtime:
 
     def close(self) -> None:
         """Write out what is recorded and let go of everything."""
+        if "admission" in self.__dict__:
+            self.admission.close()
         self.recorder.close()
         self.key_use.close()
         self.ledger.close()

@@ -112,18 +112,25 @@ class Admission:
             patience = min(patience, until.remaining())
         return Ticket(self, caller, accounts, operation, patience=patience)
 
-    def refuses(self, caller: Caller) -> RefusedForNowError | None:
+    def refuses(self, caller: Caller, *, under_way: int = 0) -> RefusedForNowError | None:
         """Why a request of ``caller`` would be refused now, as far as this process knows already.
 
         Costs next to nothing: no store is asked, and nobody is charged.
+
+        Args:
+            caller: who asks.
+            under_way: requests of the tenant that were let past this and are not answered yet. Some
+                of them have not come to wait so far; without them, a burst would find room.
         """
         accounts = self._accounts(caller.tenant, str(caller.subject))
         crowded = self._crowd.crowded(concurrent(accounts))
         if crowded is not None:
             return too_many(crowded)
         tenant = caller.tenant
-        hopeless = self._expected(tenant) > self._settings.admission_wait_seconds
-        return self._overloaded(tenant) if hopeless or self.room.full(tenant) else None
+        ahead = max(under_way - self.room.slots, self.room.waiting(tenant))
+        hopeless = self._expected(tenant, ahead) > self._settings.admission_wait_seconds
+        full = ahead >= self._settings.admission_waiting or self.room.full(tenant)
+        return self._overloaded(tenant) if hopeless or full else None
 
     @property
     def counters(self) -> Counters:
@@ -131,6 +138,11 @@ class Admission:
         if self._counters is None:
             self._counters = Counters(self._settings.redis_url)
         return self._counters
+
+    def close(self) -> None:
+        """Let go of the connections to a shared store."""
+        if self._counters is not None:
+            self._counters.close()
 
     @property
     def crowd(self) -> Crowd:
@@ -161,7 +173,7 @@ class Admission:
         Raises:
             RefusedForNowError: there is none in time.
         """
-        if self._expected(tenant) > patience:
+        if self._expected(tenant, self.room.waiting(tenant)) > patience:
             raise self._overloaded(tenant)
         loop = asyncio.get_running_loop()
         called = loop.create_future()
@@ -199,16 +211,17 @@ class Admission:
         self._work_seconds += _WEIGHT * (seconds - self._work_seconds)
         self.room.leave(place)
 
-    def _expected(self, tenant: str) -> float:
-        """Seconds that a request would wait, going by how long work took of late."""
-        ahead = self.room.waiting(tenant)
-        if not ahead:
+    def _expected(self, tenant: str, ahead: int) -> float:
+        """Seconds that a request would wait behind others, going by how long work took of late."""
+        if ahead <= 0:
             return 0.0
-        return ahead * self.room.tenants_waiting() * self._work_seconds / self.room.slots
+        others = self.room.tenants_waiting() - (self.room.waiting(tenant) > 0)
+        return ahead * (1 + others) * self._work_seconds / self.room.slots
 
     def _overloaded(self, tenant: str) -> RefusedForNowError:
         measure.current().budget_refusal(budget=QUEUE, scope=Holder.TENANT)
-        seconds = min(max(1.0, self._expected(tenant)), _MAX_RETRY_SECONDS)
+        expected = self._expected(tenant, self.room.waiting(tenant))
+        seconds = min(max(1.0, expected), _MAX_RETRY_SECONDS)
         return RefusedForNowError(
             "more is asked of the service than it can answer at the moment; ask again shortly",
             retry_after=seconds,

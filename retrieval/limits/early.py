@@ -15,7 +15,7 @@ import hashlib
 import re
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -60,6 +60,7 @@ class EarlyRefusal:
         self._runtime = runtime
         self._metrics = metrics
         self._known = Acquaintances()
+        self._under_way: Counter[str] = Counter()  # by tenant; used in one loop alone
         self._unsaid = 0
         self._said_at = 0.0
 
@@ -71,10 +72,11 @@ class EarlyRefusal:
         headers = Headers(scope=scope)
         sent = headers.getlist("authorization")
         digest = hashlib.sha256(sent[0].encode()).digest() if len(sent) == 1 else None
+        known = None if digest is None else self._known.recall(digest)
         with measure.bound(self._metrics):
-            error = None if digest is None else self._refusal(digest)
+            error = None if known is None else self._refusal(known)
         if error is None:
-            await self._app(scope, receive, send)
+            await self._served(scope, receive, send, known=known)
             # The one dependency notes whom it has found the token to be; nobody else may.
             caller = scope.get("state", {}).get("caller")
             if digest is not None and caller is not None:
@@ -102,9 +104,24 @@ class EarlyRefusal:
         )
         self._tell()
 
-    def _refusal(self, digest: bytes) -> RefusedForNowError | None:
-        caller = self._known.recall(digest)
-        return None if caller is None else self._runtime.admission.refuses(caller)
+    def _refusal(self, caller: Caller) -> RefusedForNowError | None:
+        under_way = self._under_way[caller.tenant]
+        return self._runtime.admission.refuses(caller, under_way=under_way)
+
+    async def _served(
+        self, scope: Scope, receive: Receive, send: Send, *, known: Caller | None
+    ) -> None:
+        """Pass a request on; while it is under way, it is counted for its tenant."""
+        if known is None:
+            await self._app(scope, receive, send)
+            return
+        self._under_way[known.tenant] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way[known.tenant] -= 1
+            if not self._under_way[known.tenant]:
+                del self._under_way[known.tenant]
 
     def _tell(self) -> None:
         self._unsaid += 1

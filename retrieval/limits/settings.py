@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retrieval.limits.budgets import KINDS, Holder, Limit
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_SLOTS: Final = 24
 """Below the service's worker threads: the rest authenticate, administrate and take in documents."""
+
+REDIS: Final = ("redis://", "rediss://", "redis+unix://")
 
 Amount = Annotated[int, Field(ge=1, le=10**12)]
 
@@ -45,6 +48,9 @@ def default_slots() -> int:
 
 class LimitSettings(BaseSettings):
     """The part of the settings that is about budgets and admission."""
+
+    # A URL may hold a password, and what is wrong with it is shown on a screen.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     budget_user_requests_per_minute: Amount | None = Field(
         default=None, description="Requests per minute of one user. See docs/budgets.md."
@@ -108,6 +114,18 @@ class LimitSettings(BaseSettings):
         le=60,
         description="A request that has waited this long is refused with overloaded.",
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _can_be_reached(cls, value: str | None) -> str | None:
+        """Said at the start, and not to the first who asks."""
+        if value is None:
+            return value
+        if not value.startswith(REDIS):
+            raise ValueError(f"give a URL that begins with one of {', '.join(REDIS)}")
+        if find_spec("redis") is None:
+            raise ValueError("the client is missing: pip install 'clearance-retrieval[redis]'")
+        return value
 
     def limits(self, tenant: str) -> Iterator[Limit]:
         """Every limit in force in a tenant."""

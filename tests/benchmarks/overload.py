@@ -14,17 +14,15 @@ import argparse
 import asyncio
 import json
 import os
-import random
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
@@ -37,6 +35,7 @@ from ingestion.sources.folder import FolderSource
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 from tests.benchmarks.machine import describe, sentence
+from tests.benchmarks.open_loop import OK, Crowd, Told
 from tests.benchmarks.processes import Service, index_pid, resident_mb, stop_index
 
 if TYPE_CHECKING:
@@ -44,37 +43,8 @@ if TYPE_CHECKING:
 
 FLOODING: Final = "flooding"
 QUIET: Final = "quiet"
-_OK: Final = 200
 _SUBJECTS: Final = ("travel", "parking", "payroll", "leave", "security", "audit", "loans", "cards")
 _THINGS: Final = ("limit", "form", "deadline", "approval", "owner", "exception", "report", "fee")
-
-
-@dataclass
-class Told:
-    """What came back to one tenant.
-
-    Attributes:
-        statuses: replies by HTTP status; 0 for a connection that broke.
-        unsent: requests that found every connection busy.
-        seconds: latencies of what was answered with 200.
-    """
-
-    statuses: Counter[int] = field(default_factory=Counter)
-    unsent: int = 0
-    seconds: list[float] = field(default_factory=list)
-
-    def note(self, status: int, seconds: float) -> None:
-        """Count one reply."""
-        self.statuses[status] += 1
-        if status == _OK:
-            self.seconds.append(seconds)
-
-    def milliseconds(self, share: float) -> float | None:
-        """A percentile of the latencies."""
-        if not self.seconds:
-            return None
-        ordered = sorted(self.seconds)
-        return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1_000, 1)
 
 
 @dataclass(frozen=True)
@@ -90,114 +60,6 @@ class Phase:
     quiet_p99: float | None
     resident_mb: float | None
     cpu_ms_per_answer: float
-
-
-class Wire(asyncio.Protocol):
-    """One kept connection: sends prepared bytes, reads a status and as much body as is said."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._reply: asyncio.Future[int] | None = None
-        self._transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        self._transport = cast("asyncio.Transport", transport)
-
-    @property
-    def broken(self) -> bool:
-        """Whether it is of no use any more."""
-        return self._transport is None or self._transport.is_closing()
-
-    async def ask(self, request: bytes) -> int:
-        """The status of the reply, 0 if there is none."""
-        if self._transport is None or self.broken:
-            return 0
-        self._reply = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._reply
-
-    def data_received(self, data: bytes) -> None:
-        """Tell the status once the body is there."""
-        self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found or self._reply is None:
-            return
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        if len(body) >= length:
-            self._buffer.clear()
-            self._reply.set_result(int(head[9:12]))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Whoever waits learns that nothing comes."""
-        del exc
-        self._transport = None
-        if self._reply is not None and not self._reply.done():
-            self._reply.set_result(0)
-
-
-class Crowd:
-    """The users of one tenant, on a bounded number of connections."""
-
-    def __init__(self, port: int, requests: Sequence[bytes], connections: int) -> None:
-        self._port = port
-        self._requests = requests
-        self._idle: list[Wire] = []  # the last used first: the service hangs up on idle ones
-        self._count = connections
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.told = Told()
-
-    async def connect(self) -> None:
-        """Open every connection."""
-        for _ in range(self._count):
-            self._idle.append(await self._dial())
-
-    async def ask_at(self, rate: float, seconds: float) -> None:
-        """Ask at a rate, whatever comes back, for so many seconds."""
-        loop = asyncio.get_running_loop()
-        rng = random.Random(7)  # noqa: S311 - arrivals, no secret
-        end = loop.time() + seconds
-        at = loop.time() + rng.expovariate(rate)
-        while at < end:
-            await asyncio.sleep(max(0.0, at - loop.time()))
-            while at <= loop.time():
-                self._send()
-                at += rng.expovariate(rate)
-        await asyncio.gather(*self._tasks)
-
-    async def ask_steadily(self, at_once: int, seconds: float) -> None:
-        """Ask again as soon as an answer is there, ``at_once`` at a time: the most it can do."""
-        end = asyncio.get_running_loop().time() + seconds
-
-        async def one(turn: int) -> None:
-            while asyncio.get_running_loop().time() < end:
-                await self._ask(self._idle.pop(), self._requests[turn % len(self._requests)])
-                turn += at_once
-
-        await asyncio.gather(*(one(turn) for turn in range(at_once)))
-
-    def _send(self) -> None:
-        if not self._idle:
-            self.told.unsent += 1
-            return
-        turn = sum(self.told.statuses.values()) + self.told.unsent + len(self._tasks)
-        request = self._requests[turn % len(self._requests)]
-        task = asyncio.create_task(self._ask(self._idle.pop(), request))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _ask(self, wire: Wire, request: bytes) -> None:
-        started = time.perf_counter()
-        status = await wire.ask(request)
-        if not status:  # the service hung up on an idle connection, as it may
-            wire = await self._dial()
-            status = await wire.ask(request)
-        self.told.note(status, time.perf_counter() - started)
-        self._idle.append(await self._dial() if wire.broken else wire)
-
-    async def _dial(self) -> Wire:
-        _, wire = await asyncio.get_running_loop().create_connection(Wire, "127.0.0.1", self._port)
-        return wire
 
 
 @dataclass(frozen=True)
@@ -221,7 +83,7 @@ class Bench:
             crowd = Crowd(self.port, self.flooding, at_once)
             await crowd.connect()
             await crowd.ask_steadily(at_once, seconds)
-            best = max(best, crowd.told.statuses[_OK] / seconds)
+            best = max(best, crowd.told.statuses[OK] / seconds)
         return best
 
     async def phase(self, name: str, *, flood: float, quiet: float, seconds: float) -> Phase:
@@ -242,14 +104,14 @@ class Bench:
         return Phase(
             name=name,
             offered=round(offered, 1),
-            answered=round(sum(one.statuses[_OK] for one in told) / took, 1),
+            answered=round(sum(one.statuses[OK] for one in told) / took, 1),
             flooding=_spelled(told[1]),
             quiet=_spelled(told[0]),
             quiet_p50=told[0].milliseconds(0.5),
             quiet_p99=told[0].milliseconds(0.99),
             resident_mb=resident_mb(self.pids[0]),
             cpu_ms_per_answer=round(
-                1_000 * (self.cpu() - before) / max(1, sum(one.statuses[_OK] for one in told)), 1
+                1_000 * (self.cpu() - before) / max(1, sum(one.statuses[OK] for one in told)), 1
             ),
         )
 
