@@ -132,7 +132,13 @@ class EdgeHost:
                 channel.close()
                 raise
             else:
-                self._give_back(channel)
+                if "error" in reply:
+                    # Perhaps of a process whose directory was removed from under it, and another
+                    # serves by now: whoever asks again looks up whom to ask.
+                    channel.close()
+                    self._hang_up()
+                else:
+                    self._give_back(channel)
                 return _opened(reply)
         raise IndexUnavailableError(
             f"index: the index process died again and again on '{method}'; {remedy(self._data_dir)}"

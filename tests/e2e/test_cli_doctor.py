@@ -12,11 +12,16 @@ from sqlalchemy import select, text, update
 from typer.testing import CliRunner
 
 from acl.audit.models import AuditRow, Stream
+from acl.caller import Caller
 from acl.orm import Database, utc_now
+from acl.principal import Principal
+from ingestion.errors import IndexUnavailableError
 from ingestion.models import GenerationRow, SourceRow
 from retrieval.cli.app import app
 from retrieval.cli.checks import disk
 from retrieval.cli.checks_inside import clock
+from retrieval.pipeline import retrieve
+from retrieval.query import RetrieveRequest
 from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 from tests.support.clock import Clock
@@ -255,3 +260,21 @@ def test_a_lost_index_is_found_and_made_again(tmp_path: Path) -> None:
         assert "reindex --full" in found["index"]["remedy"]
         patient.clearance("reindex", "--full")
         assert patient.failed() == {}
+
+
+def test_a_service_that_ran_all_the_while_answers_from_the_index_made_again(
+    tmp_path: Path,
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLEARANCE_EMBEDDER", "hash:64")
+        patient = Patient(tmp_path)
+        ann = Caller("acme", Principal.parse("user:ann"))
+        question = RetrieveRequest(query="What is the per diem?")
+        with patient.runtime() as service:
+            before = retrieve(service, ann, question, request_id="r")
+            shutil.rmtree(patient.data / "index")
+            with pytest.raises(IndexUnavailableError):
+                retrieve(service, ann, RetrieveRequest(query="per diem"), request_id="r")
+            patient.clearance("reindex", "--full")
+            after = retrieve(service, ann, RetrieveRequest(query="The per diem?"), request_id="r")
+    assert [piece.text for piece in after.evidence] == [piece.text for piece in before.evidence]
