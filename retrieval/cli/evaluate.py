@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from retrieval.cli import evaluate_gate, evaluate_retrieval
+from retrieval.cli import evaluate_gate, evaluate_retrieval, evaluate_shadow
 from retrieval.cli.evaluation_options import Resamples, Seed, figure_of, interval_of
 from retrieval.cli.exits import reported
 from retrieval.cli.options import Json
@@ -101,6 +101,7 @@ def register(root: typer.Typer) -> None:
     """Add the commands."""
     evaluate_retrieval.register(app)
     evaluate_gate.register(app)
+    evaluate_shadow.register(app)
     root.add_typer(app, name="eval")
 
 

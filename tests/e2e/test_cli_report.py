@@ -70,3 +70,18 @@ def test_names_out_of_records_are_text_and_an_empty_installation_is_a_page_too(
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     assert "<script" not in out.read_text("utf-8")
+
+
+def test_an_installation_without_citations_has_no_weeks_and_an_unknown_tenant_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARANCE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("CLEARANCE_EMBEDDER", "hash:32")
+    words = ["report", "citations", "--tenant", "bank", "--json"]
+    unknown = CliRunner().invoke(app, words)
+    assert unknown.exit_code == 2
+    assert "does not exist" in unknown.output
+    with Runtime.open(Settings()) as runtime:
+        write(runtime.database, Plan(tenants=("bank",), weeks=1, queries=5))
+    done = CliRunner().invoke(app, words)
+    assert (done.exit_code, done.stdout.strip()) == (0, "[]"), done.output
