@@ -11,6 +11,7 @@ write down what they were sent.
 from __future__ import annotations
 
 import os
+import sys
 from importlib.metadata import entry_points, version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ _EXPORTERS: Final = "opentelemetry_traces_exporter"
 
 _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _BY_PROTOCOL: Final = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
+_CONSOLE: Final = "console"
 _log = structlog.get_logger(__name__)
 
 
@@ -86,5 +88,7 @@ def _from_environment(environ: Mapping[str, str]) -> TracerProvider | None:
     if "service.name=" not in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         told["service.name"] = environ.get("OTEL_SERVICE_NAME") or names.TRACER
     provider = TracerProvider(resource=Resource.create(told))
-    provider.add_span_processor(BatchSpanProcessor(exporter()))
+    # Standard output belongs to answers, and over stdio to the MCP wire.
+    made = exporter(out=sys.stderr) if asked == _CONSOLE else exporter()
+    provider.add_span_processor(BatchSpanProcessor(made))
     return provider

@@ -10,13 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval import metrics, status
+from retrieval import metrics, pipeline, status
 from retrieval.api import problems
 from retrieval.metrics import names
-from retrieval.metrics.families import CIRCUIT, DEPENDENCIES, FAMILIES, STAGES, Kind, exposed
+from retrieval.metrics.families import (
+    CACHES,
+    CIRCUIT,
+    DEPENDENCIES,
+    FAMILIES,
+    STAGES,
+    Kind,
+    exposed,
+)
 from retrieval.metrics.port import Metrics
 from retrieval.metrics.prometheus import MOST, OTHER, PrometheusMetrics
 from retrieval.pipeline import Stopwatch
+from retrieval.resilience import memory
 from retrieval.resilience.guard import BreakerState
 from retrieval.resilience.guards import Guards
 from retrieval.source_gauges import GAUGES
@@ -91,6 +100,12 @@ def test_every_reason_is_counted_and_starts_at_nothing(reason: status.ReasonCode
     assert series(counted)[line] == 0
     counted.answer(surface="mcp", status="degraded", seconds=0.1, reasons=[reason, reason])
     assert series(counted)[line] == 1
+
+
+def test_what_is_kept_is_told_by_the_names_of_the_table() -> None:
+    sources = (inspect.getsource(memory), inspect.getsource(pipeline))
+    kept = {part.partition('"')[0] for text in sources for part in text.split('.cache(name="')[1:]}
+    assert kept == set(CACHES)
 
 
 def test_the_stages_of_the_pipeline_are_those_of_the_table() -> None:

@@ -181,7 +181,15 @@ def test_an_exporter_that_is_not_installed_keeps_no_service_from_starting() -> N
     assert tracing.current() is spans.NOTHING
 
 
-def script(text: str, **environ: str) -> str:
+TRACED = (
+    "from retrieval import tracing\n"
+    "from retrieval.tracing import sdk\n"
+    "sdk.configure()\n"
+    "with tracing.span('retrieval'): pass\n"
+)
+
+
+def script(text: str, **environ: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", text],
         capture_output=True,
@@ -190,32 +198,20 @@ def script(text: str, **environ: str) -> str:
         env={"PATH": "", **environ},
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done
 
 
-def test_spans_leave_by_the_exporter_that_the_environment_names() -> None:
-    told = script(
-        "from retrieval import tracing\n"
-        "from retrieval.tracing import sdk\n"
-        "sdk.configure()\n"
-        "with tracing.span('retrieval'): pass\n",
-        OTEL_TRACES_EXPORTER="console",
-        OTEL_SERVICE_NAME="clearance-of-tests",
-    )
-    assert '"name": "retrieval"' in told
-    assert "clearance-of-tests" in told
+def test_spans_leave_by_the_exporter_that_the_environment_names_and_not_over_the_wire() -> None:
+    environ = {"OTEL_TRACES_EXPORTER": "console", "OTEL_SERVICE_NAME": "clearance-of-tests"}
+    told = script(TRACED, **environ)
+    assert '"name": "retrieval"' in told.stderr
+    assert "clearance-of-tests" in told.stderr
+    assert told.stdout == ""
 
 
 def test_the_sampler_is_the_environments() -> None:
-    told = script(
-        "from retrieval import tracing\n"
-        "from retrieval.tracing import sdk\n"
-        "sdk.configure()\n"
-        "with tracing.span('retrieval'): pass\n",
-        OTEL_TRACES_EXPORTER="console",
-        OTEL_TRACES_SAMPLER="always_off",
-    )
-    assert told == ""
+    told = script(TRACED, OTEL_TRACES_EXPORTER="console", OTEL_TRACES_SAMPLER="always_off")
+    assert told.stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -223,7 +219,7 @@ def test_the_sampler_is_the_environments() -> None:
 )
 def test_a_command_line_loads_neither_tracing_nor_metrics(module: str) -> None:
     """A command answers at once; what a service alone needs must not make it wait."""
-    loaded = script(f"import {module}, sys; print(*sys.modules)").split()
+    loaded = script(f"import {module}, sys; print(*sys.modules)").stdout.split()
     assert module in loaded
     assert not [name for name in loaded if name.startswith(("opentelemetry", "prometheus_client"))]
     assert "retrieval.metrics.families" not in loaded
