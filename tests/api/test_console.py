@@ -23,9 +23,10 @@ from retrieval.exposure import Correction
 from retrieval.receipt_status import ReceiptStatus
 from retrieval.resilience.guard import BreakerState
 from retrieval.status import Action
-from tests.support.clock import HOUR
+from tests.support.clock import HOUR, NOON
 from tests.support.console import SITE, Browser, key_for, shown
 from tests.support.installation import TENANT, Installation
+from tests.support.issuer import KeyServer, configured, token
 from tests.support.source import ListedSource, Shelved, acl, allow
 
 if TYPE_CHECKING:
@@ -142,6 +143,28 @@ def test_over_https_the_cookie_is_bound_to_the_host(blank_catalogue: Blank, tmp_
     assert set(flags) == {"HttpOnly", "Max-Age=3600", "Path=/", "SameSite=strict", "Secure"}
 
 
+def test_a_token_of_a_trusted_issuer_signs_in_until_it_expires(
+    blank_catalogue: Blank, tmp_path: Path
+) -> None:
+    home, soon = tmp_path / "data", NOON + HOUR / 6
+    with (
+        KeyServer().running() as keys,
+        Installation.open(
+            blank_catalogue, home, public_url=SITE, issuers=[configured(keys.url)]
+        ) as world,
+        TestClient(create_app(world.runtime)) as client,
+    ):
+        world.ensure_tenant()
+        browser = Browser(client)
+        long = browser.sign_in(token(note="x" * 4_000))
+        assert long.status_code == 422
+        assert "too long for a browser" in shown(long)
+        assert browser.sign_in(token(exp=int(soon.timestamp()))).status_code == 303
+        assert browser.get("/console/sources").status_code == 200
+        world.clock.advance(HOUR / 3)
+        assert browser.get("/console/sources").status_code == 401
+
+
 def test_signing_out_makes_the_browser_forget(browser: Browser) -> None:
     reply = browser.send("/console/sign-out")
     assert (reply.status_code, reply.headers["location"]) == (303, "/console/sign-in")
@@ -163,9 +186,9 @@ def test_no_request_says_where_to_go(bank: Installation, client: TestClient) -> 
         assert reply.status_code == 404
 
 
-@pytest.mark.parametrize("token", ["", "x", "clr_", "é" * 50, "a.b.c", "\0", "x" * 9000])
-def test_a_token_that_is_no_good_is_told_so_in_one_wording(client: TestClient, token: str) -> None:
-    reply = Browser(client).sign_in(token)
+@pytest.mark.parametrize("bad", ["", "x", "clr_", "é" * 50, "a.b.c", "\0", "x" * 9000])
+def test_a_token_that_is_no_good_is_told_so_in_one_wording(client: TestClient, bad: str) -> None:
+    reply = Browser(client).sign_in(bad)
     assert reply.status_code == 401
     assert "This token is not good here" in shown(reply)
     assert "set-cookie" not in reply.headers
