@@ -33,7 +33,7 @@ def serve(
         typer.Option(help="Port to bind to. Default: CLEARANCE_PORT or 8321.", min=1, max=65535),
     ] = None,
 ) -> None:
-    """Serve REST and MCP over HTTP until interrupted.
+    """Serve REST, MCP and the console over HTTP until interrupted.
 
     Callers need a key: clearance keys create. Log lines go to standard error as JSON.
     """
@@ -52,6 +52,7 @@ def serve(
         screen = errors()
         screen.print(f"Clearance at {printable(address)}", style="bold green")
         screen.print(f"  REST  {address}/v1/retrieve   MCP  {address}/mcp   health  /readyz")
+        screen.print(f"  for people  {address}/console")
         if settings.host not in _LOOPBACK and settings.public_url is None:
             hint(
                 "set CLEARANCE_PUBLIC_URL to the URL agents use; other host names are refused at "
