@@ -71,6 +71,9 @@ class Traced(ServerMiddleware[Any]):
                 except MCPError as error:
                     made.failed(str(error.error.code))
                     raise
-            if isinstance(result, CallToolResult) and result.is_error:
-                made.failed(TOOL_ERROR)
+            match result:  # as our handler made it, or as it will be sent
+                case CallToolResult(is_error=True) | {"isError": True}:
+                    made.failed(TOOL_ERROR)
+                case _:
+                    pass
             return result
