@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.catalogue import Blank
 
-EXAMPLES = 12
+EXAMPLES = 8
 
 
 @pytest.fixture(scope="module")
