@@ -149,8 +149,9 @@ def _raw(
     # With its key, which need not be among what is told.
     keyed = statement.add_columns(*(c.label(f"key_{n}") for n, c in enumerate(key)))
     with home.read(analyst.scope.tenant) as session:
-        found = session.execute(keyed.where(*where).order_by(*key).limit(limit + 1)).mappings()
-        rows = [dict(row) for row in found]
+        found = session.execute(keyed.where(*where).order_by(*key).limit(limit + 1))
+        names = tuple(found.keys())
+        rows = [dict(zip(names, row, strict=True)) for row in found]
     if len(rows) <= limit:
         return rows, None
     last = [rows[limit - 1][f"key_{n}"] for n in range(len(key))]
