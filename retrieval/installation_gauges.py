@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    ProcessCollector,
+    generate_latest,
+)
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,10 +30,6 @@ from retrieval.metrics.families import FAMILIES
 from retrieval.source_gauges import source_gauges
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from prometheus_client import CollectorRegistry, Gauge
-
     from retrieval.metrics import PrometheusMetrics
     from retrieval.resilience.guards import Guards
     from retrieval.runtime import Runtime
@@ -46,13 +50,6 @@ def exposition(metrics: PrometheusMetrics, runtime: Runtime, *, ready: bool) -> 
 
 
 def _of_the_process(runtime: Runtime, *, ready: bool) -> bytes:
-    from prometheus_client import (  # noqa: PLC0415 - only a service needs it
-        CollectorRegistry,
-        Counter,
-        ProcessCollector,
-        generate_latest,
-    )
-
     registry = CollectorRegistry()
     _gauge(names.READY, registry).set(ready)
     settings = runtime.settings
@@ -84,11 +81,6 @@ def _breakers(guards: Guards, registry: CollectorRegistry) -> None:
 
 
 def _of_the_catalogue(runtime: Runtime) -> bytes:
-    from prometheus_client import (  # noqa: PLC0415 - only a service needs it
-        CollectorRegistry,
-        generate_latest,
-    )
-
     with runtime.database.unguarded("metrics tell of the whole installation") as session:
         counted = select(RunRow.status, func.count()).group_by(RunRow.status)
         runs = dict(session.execute(counted).all())
@@ -100,19 +92,12 @@ def _of_the_catalogue(runtime: Runtime) -> bytes:
 
 
 def _up(*, answers: bool) -> bytes:
-    from prometheus_client import (  # noqa: PLC0415 - only a service needs it
-        CollectorRegistry,
-        generate_latest,
-    )
-
     registry = CollectorRegistry()
     _gauge(names.CATALOGUE_UP, registry).set(answers)
     return generate_latest(registry)
 
 
 def _gauge(name: str, registry: CollectorRegistry) -> Gauge:
-    from prometheus_client import Gauge  # noqa: PLC0415 - only a service needs it
-
     family = FAMILIES[name]
     return Gauge(name, family.said, list(family.labels), registry=registry)
 
@@ -122,7 +107,7 @@ def index_pid(data_dir: Path) -> int | None:
     try:
         pid = int((data_dir / "index" / "process.lock").read_text("ascii"))
         # The number may have gone to another process since.
-        with open(f"/proc/{pid}/cmdline", "rb") as command:  # noqa: PTH123 - not a file of ours
-            return pid if _INDEX_MODULE in command.read() else None
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
+    return pid if _INDEX_MODULE in command else None

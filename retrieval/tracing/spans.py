@@ -56,7 +56,7 @@ class _Recorded(Span):
         self._made.update_name(name[:MAX_CHARS])
 
     def failed(self, kind: str) -> None:
-        from opentelemetry.trace import StatusCode  # noqa: PLC0415 - as in use()
+        from opentelemetry.trace import StatusCode  # noqa: PLC0415 - only where there is a tracer
 
         self.set(names.ERROR, kind)
         self._made.set_status(StatusCode.ERROR)
@@ -96,7 +96,7 @@ def span(
     if tracer is None:
         yield NOTHING
         return
-    from opentelemetry.trace import SpanKind  # noqa: PLC0415 - as in use()
+    from opentelemetry.trace import SpanKind  # noqa: PLC0415 - only where there is a tracer
 
     with tracer.start_as_current_span(
         name[:MAX_CHARS],
@@ -129,7 +129,7 @@ def current() -> Span:
     """The span we are in."""
     if _Tracing.tracer is None:
         return NOTHING
-    from opentelemetry.trace import get_current_span  # noqa: PLC0415 - as in use()
+    from opentelemetry.trace import get_current_span  # noqa: PLC0415 - only where there is a tracer
 
     return _Recorded(get_current_span())
 

@@ -135,7 +135,7 @@ def watched(planted: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch
     before = root.handlers[:], root.level
     telemetry.configure(level="DEBUG")
     structlog.configure(cache_logger_on_first_use=False)
-    root.handlers[0].setStream(lines)  # type: ignore[attr-defined]
+    root.handlers[0].setStream(lines)
     spans.use(provider.get_tracer(names.TRACER))
     try:
         app = create_app(planted)
@@ -197,17 +197,24 @@ def bodies() -> list[Any]:
 def drive(watched: Watched) -> set[int]:
     """Ask everything of every route and tool; the statuses that came back."""
     tokens = watched.tokens
-    replies = [*over_http(watched)]
+    replies = [
+        *over_http(watched),
+        *over_mcp(watched),
+        send(watched, f"/{ASKED}/{KEY}", tokens["all"], "GET"),
+        send(watched, f"/v1/{ASKED}", tokens["all"], ASKED.upper()),
+        send(watched, "/v1/retrieve", content=(EVIDENCE * 4_000).encode()),
+        send(watched, "/v1/sources", JWT, "GET"),
+    ]
+    return {reply.status_code for reply in replies}
+
+
+def over_mcp(watched: Watched) -> Iterator[Response]:
+    """Every tool, one that does not exist, and methods besides."""
     for tool in (*TOOLS, ASKED):
         for arguments in (*bodies(), {"chunk_id": ASKED}, {}):
-            replies.append(send(watched, "/mcp", json=call("tools/call", tool, arguments)))
+            yield send(watched, "/mcp", json=call("tools/call", tool, arguments))
     for method in (ASKED, "prompts/get", "resources/read", "initialize"):
-        replies.append(send(watched, "/mcp", json=call(method, ASKED, {"uri": URL})))
-    replies.append(send(watched, f"/{ASKED}/{KEY}", tokens["all"], "GET"))
-    replies.append(send(watched, f"/v1/{ASKED}", tokens["all"], ASKED.upper()))
-    replies.append(send(watched, "/v1/retrieve", content=(EVIDENCE * 4_000).encode()))
-    replies.append(send(watched, "/v1/sources", JWT, "GET"))
-    return {reply.status_code for reply in replies}
+        yield send(watched, "/mcp", json=call(method, ASKED, {"uri": URL}))
 
 
 def over_http(watched: Watched) -> Iterator[Response]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import anyio
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from acl.caller import ApiScope
 from retrieval import metrics, status
@@ -203,8 +205,6 @@ def test_the_circuits_and_the_room_are_told_as_they_stand(service: Service) -> N
 def test_without_the_catalogue_the_rest_is_still_told(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
-
     monkeypatch.setattr(
         "retrieval.installation_gauges.source_gauges",
         raising(OperationalError("SELECT", {}, Exception("gone"))),
@@ -222,7 +222,7 @@ def test_half_a_reply_is_counted_as_aborted(service: Service) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError(scope["path"])
 
-    boundary = next(m for m in app.user_middleware if m.cls.__name__ == "Boundary")  # type: ignore[attr-defined]
+    boundary = next(m for m in app.user_middleware if m.cls.__name__ == "Boundary")
     alone = boundary.cls(half, **boundary.kwargs)
 
     async def act() -> None:
@@ -232,8 +232,6 @@ def test_half_a_reply_is_counted_as_aborted(service: Service) -> None:
 
         with pytest.raises(RuntimeError):
             await alone(scope, send, send)
-
-    import anyio  # noqa: PLC0415
 
     told = moved(service, lambda: anyio.run(act))
     assert told['clearance_problems_total{code="aborted",surface="http"}'] == 1
