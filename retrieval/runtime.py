@@ -116,6 +116,8 @@ class Runtime:
         self._indexes: dict[str, VectorIndex] = {}
         self._signer: Signer | None = None
         self._lock = threading.RLock()
+        # Apart: while an engine that hangs is being opened, embedders must still be had.
+        self._opening = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings, *, on_progress: OnMessage | None = None) -> Self:
@@ -195,13 +197,13 @@ class Runtime:
         Raises:
             GenerationError: there never was such a generation.
         """
-        with self._lock:
-            if generation not in self._made:
-                row = generation_row(self.database, generation)
-                if row is None:
-                    raise GenerationError(f"{generation}: there is no such generation")
-                self._made[generation] = row
-            return self._made[generation]
+        made = self._made.get(generation)
+        if made is None:  # twice at the same moment does no harm, and nobody waits for a lock
+            made = generation_row(self.database, generation)
+            if made is None:
+                raise GenerationError(f"{generation}: there is no such generation")
+            self._made[generation] = made
+        return made
 
     @cached_property
     def support_model(self) -> SupportModel | None:
@@ -251,7 +253,7 @@ class Runtime:
             IndexUnavailableError: the engine does not answer, or it lost the generation. Opening
                 would make an empty one, and an empty index answers "nothing" to every question.
         """
-        with self._lock:
+        with self._opening:
             if generation not in self._indexes:
                 require_generation(self.host, generation)
                 self._indexes[generation] = self.host.open(
@@ -261,8 +263,7 @@ class Runtime:
 
     def forget_index(self, generation: str) -> None:
         """Drop the handle of a generation that turned out to be gone."""
-        with self._lock:
-            handle = self._indexes.pop(generation, None)
+        handle = self._indexes.pop(generation, None)
         if handle is not None:
             handle.close()
 
@@ -333,7 +334,7 @@ class Runtime:
         self.key_use.close()
         self.ledger.close()
         with self._lock:
-            for handle in self._indexes.values():
+            for handle in list(self._indexes.values()):
                 handle.close()
             self._indexes.clear()
             if self._host is not None:

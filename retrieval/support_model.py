@@ -10,7 +10,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verifier.support_model import SupportModel
+    from collections.abc import Callable
+
+    from retrieval.resilience.guard import Guard
+    from verifier.support_model import Chances, SupportModel
 
 
 class SupportChoice(StrEnum):
@@ -53,3 +56,30 @@ def load_support_model(choice: SupportChoice, *, threads: int | None = None) -> 
         threads=threads or len(os.sched_getaffinity(0)),
     )
     return TrainedSupport(weights, encoder)
+
+
+class _Guarded:
+    """A judge that is asked through a guard."""
+
+    def __init__(self, model: SupportModel, guard: Guard) -> None:
+        self._model = model
+        self._guard = guard
+
+    @property
+    def name(self) -> str:
+        """The judge's own."""
+        return self._model.name
+
+    def chances(self, claim: str, excerpt: str) -> Chances:
+        """What it says, if it says so in time."""
+        return self._guard.call(lambda: self._model.chances(claim, excerpt))
+
+
+def guarded(guard: Guard, load: Callable[[], SupportModel | None]) -> SupportModel | None:
+    """The judge that ``load`` gives, asked through ``guard``, as is the loading.
+
+    Raises:
+        verifier.errors.SupportModelError, ingestion.errors.EmbeddingError: it cannot be had.
+    """
+    model = guard.call(load)
+    return None if model is None else _Guarded(model, guard)

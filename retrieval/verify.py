@@ -13,25 +13,32 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
+from ingestion.errors import EmbeddingError
+from retrieval import metrics
 from retrieval.account import account_for_check, require_time_for, withdraw
 from retrieval.evidence import Model
 from retrieval.record import record_check
 from retrieval.resilience.deadline import require_time
 from retrieval.standing import rights_hold, snapshot
+from retrieval.status import ReasonCode
+from retrieval.support_model import guarded
 from retrieval.verify_evidence import chunks_of, evidence_of
 from retrieval.verify_quotes import CitationResult
 from retrieval.verify_request import Assertion, VerifyRequest, assertions
 from retrieval.verify_verdict import Bench, CheckedClaim, Judged
+from verifier.errors import SupportModelError
+from verifier.policy import TrustPolicy
 from verifier.support import SupportVerdict, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from acl.caller import Caller
     from retrieval.runtime import Runtime
     from retrieval.standing import Snapshot
     from retrieval.verify_evidence import Cited
     from retrieval.verify_request import Reference
+    from verifier.support_model import SupportModel
 
 __all__ = ["CitationResult", "VerifyRequest", "VerifyResponse", "verify_claims"]
 
@@ -43,6 +50,10 @@ class VerifyResponse(Model):
 
     request_id: str
     model: str = Field(description="What judged support.")
+    reasons: list[ReasonCode] = Field(
+        default_factory=list,
+        description="verifier_unavailable: the trained judge was away, and the rules judged alone.",
+    )
     claims: list[CheckedClaim]
     citation_recall: float | None = Field(
         description="Share of the claims that their citations support; None without a claim."
@@ -64,6 +75,7 @@ def verify_claims(
     Raises:
         AuditError: it could not be recorded, so it is not served.
         CatalogError, DeadlineExceededError: the catalogue is away, or time ran out.
+        SupportModelError: the trained judge is away, under the policy ``withhold``.
     """
     work = partial(_verify_claims, runtime, caller, request, request_id=request_id)
     return runtime.guards.catalogue.call(work)
@@ -81,7 +93,7 @@ def _verify_claims(
         before = snapshot(runtime, caller)
         pieces = evidence_of(runtime, before, ids)
         cited = {one: pieces[ident] for one, ident in named.items() if ident in pieces}
-        response = _judged(runtime, asked, cited, request_id=request_id)
+        response = _judged(runtime, asked, cited, policy=before.policy, request_id=request_id)
         require_time()
         _keep(runtime, before, response, cited.values(), started=started)
         if rights_hold(runtime, caller, before.scope):
@@ -89,8 +101,9 @@ def _verify_claims(
             return response
         withdraw(runtime, caller, response)
     # The rights never settled: nothing is found, and that is on record like any other check.
-    response = _judged(runtime, asked, {}, request_id=request_id)
-    _keep(runtime, snapshot(runtime, caller), response, (), started=started)
+    before = snapshot(runtime, caller)
+    response = _judged(runtime, asked, {}, policy=before.policy, request_id=request_id)
+    _keep(runtime, before, response, (), started=started)
     return response
 
 
@@ -114,18 +127,38 @@ def _judged(
     asked: Sequence[Assertion],
     cited: Mapping[Reference, Cited],
     *,
+    policy: TrustPolicy,
     request_id: str,
 ) -> VerifyResponse:
-    bench = Bench.of(cited, model=runtime.support_model)
-    judged = [bench.judge(one) for one in asked]
+    """The verdicts, by the trained judge if it can be had.
+
+    Raises:
+        SupportModelError: it cannot, and who withholds what is in doubt wants no verdicts of less.
+    """
+    reasons = []
+    try:
+        bench = Bench.of(cited, model=guarded(runtime.guards.verifier, _loading(runtime)))
+        judged = [bench.judge(one) for one in asked]
+    except (SupportModelError, EmbeddingError) as error:
+        if policy is TrustPolicy.WITHHOLD:
+            raise SupportModelError("the trained judge of support is away") from error
+        metrics.current().fallback(name=ReasonCode.VERIFIER_UNAVAILABLE)
+        reasons.append(ReasonCode.VERIFIER_UNAVAILABLE)
+        bench = Bench.of(cited)
+        judged = [bench.judge(one) for one in asked]
     supported = [one.claim.verdict is SupportVerdict.SUPPORTED for one in judged]
     return VerifyResponse(
         request_id=request_id,
         model=name_of(bench.model),
+        reasons=reasons,
         claims=[one.claim for one in judged],
         citation_recall=_share(supported),
         citation_precision=_share(_precise(judged)),
     )
+
+
+def _loading(runtime: Runtime) -> Callable[[], SupportModel | None]:
+    return lambda: runtime.support_model
 
 
 def _precise(judged: Sequence[Judged]) -> list[bool]:

@@ -57,7 +57,7 @@ from ingestion.errors import (
     SwitchedOffError,
 )
 from retrieval.console.errors import CrossSiteError
-from verifier.errors import QuoteTooLongError, VerifierError
+from verifier.errors import QuoteTooLongError, SupportModelError, VerifierError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,6 +207,14 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     IngestionError: INTERNAL,
     # verifier
     QuoteTooLongError: Row(422, None, "Quote too long"),
+    SupportModelError: Row(
+        503,
+        "verifier_unavailable",
+        "Verifier unavailable",
+        "The trained judge of support does not answer, and this tenant wants no verdicts without "
+        "it. Try again shortly.",
+        _RETRY,
+    ),
     VerifierError: INTERNAL,
     # what libraries raise
     # A text that no name can be, such as one with a NUL: PostgreSQL refuses even to look for it.
