@@ -25,6 +25,7 @@ WORLDS = ("tests/security/test_two_worlds.py", "-k", "seeded")
 ENGINE_WORLDS = ("tests/security/test_two_worlds.py", "-k", "thousands")
 SCOPE = ("tests/unit/acl/test_scope.py",)
 CACHE = ("tests/unit/acl/test_resolver.py",)
+FLAGS = ("tests/security/test_flags.py", "-k", "memory or while_its")
 TIES = ("tests/contract/index/test_behaviour.py", "-k", "edge and ties")
 
 
@@ -268,6 +269,30 @@ ACCESS: Final = (
         "if self.mint is not MINT:",
         "if self.mint is None:",
         SCOPE,
+    ),
+    Mutant(
+        "the sources that are switched off",
+        "what operators switched off is served all the same",
+        RESOLVE,
+        "(there if named is None else there & named) - off",
+        "there if named is None else there & named",
+        FLAGS,
+    ),
+    Mutant(
+        "the sources of a kept scope beside one that is off",
+        "a source that is new since then stays invisible",
+        RESOLVER,
+        "(_as_narrowed(known.scope) or known.content_version == versions.content)",
+        "known is not None",
+        FLAGS,
+    ),
+    Mutant(
+        "the confirmation looks past sources",
+        "what was found while its source was switched off is served",
+        "retrieval/standing.py",
+        "    return scope.acl_ids, scope.sources, scope.closed",
+        "    return scope.acl_ids, scope.closed",
+        FLAGS,
     ),
 )
 
