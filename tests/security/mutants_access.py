@@ -25,7 +25,7 @@ WORLDS = ("tests/security/test_two_worlds.py", "-k", "seeded")
 ENGINE_WORLDS = ("tests/security/test_two_worlds.py", "-k", "thousands")
 SCOPE = ("tests/unit/acl/test_scope.py",)
 CACHE = ("tests/unit/acl/test_resolver.py",)
-FLAGS = ("tests/security/test_flags.py", "-k", "memory or while_its")
+FLAGS = ("tests/security/test_flags.py", "-k", "memory or while or fills")
 TIES = ("tests/contract/index/test_behaviour.py", "-k", "edge and ties")
 
 

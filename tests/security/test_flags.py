@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from acl.admin.explain import Cause, explain
+from acl.audit.events import EventKind
 from acl.audit.models import AuditRow, Stream
 from acl.errors import NotFoundError, TenantDisabledError
 from acl.orm import Database
@@ -28,6 +29,7 @@ from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
 from retrieval.runtime import Runtime
 from retrieval.status import ReasonCode
+from tests.security.test_last_look import watch
 from tests.security.test_narrowed_worlds import SPECS, asked, shelf
 from tests.security.test_two_worlds import chunk_ids, engine_named
 from tests.security.worlds import replies
@@ -173,6 +175,26 @@ def test_what_is_found_while_its_source_is_switched_off_is_not_served(
     answer = ask(filled.runtime)
     assert switched
     assert {piece.citation.source for piece in answer.evidence} == {"wiki"}
+
+
+def test_a_source_switched_off_while_the_answer_is_recorded_is_not_served(
+    filled: Installation,
+) -> None:
+    watch(filled, lambda: switch(filled, "source:mail", "off"), EventKind.QUERY)
+    answer = ask(filled.runtime)
+    assert {piece.citation.source for piece in answer.evidence} == {"wiki"}
+
+
+def test_beside_a_source_that_is_off_another_fills_up_for_the_next_request(
+    filled: Installation,
+) -> None:
+    news = {"news.md": Shelved("The travel allowance abroad rises in May.", "open")}
+    for listed in (news, {}):  # its ACLs are known, and nothing stands under them
+        filled.ingest(ListedSource("news", SPECS, listed))
+    switch(filled, "source:mail", "off")
+    assert {piece.citation.source for piece in ask(filled.runtime).evidence} == {"wiki"}
+    filled.ingest(ListedSource("news", SPECS, news))
+    assert {piece.citation.source for piece in ask(filled.runtime).evidence} == {"wiki", "news"}
 
 
 def test_a_flag_of_one_tenant_is_none_of_another_s(filled: Installation) -> None:
