@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
 import pytest
 from fastapi.testclient import TestClient
 
@@ -97,26 +98,22 @@ def test_what_does_not_answer_is_named_without_saying_why(
     assert "secret" not in reply.text
 
 
-def test_health_stays_prompt_while_every_worker_thread_is_busy(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_health_stays_prompt_while_every_worker_thread_is_busy(service: Service) -> None:
     release = threading.Event()
     entered = threading.Semaphore(0)
 
-    def hang(*_args: object, **_kwargs: object) -> None:
+    def hang() -> None:
         entered.release()
         release.wait(60)
-        raise TimeoutError
 
     assert until(lambda: ready(service.client))
-    monkeypatch.setattr(routes, "retrieve", hang)
-    askers = [
-        threading.Thread(target=service.ask, args=("ann", "per diem"))
+    portal = service.client.portal
+    assert portal is not None
+    hung = [
+        portal.start_task_soon(anyio.to_thread.run_sync, hang)
         for _ in range(application.WORKER_THREADS + 8)
     ]
     try:
-        for asker in askers:
-            asker.start()
         for _ in range(application.WORKER_THREADS):
             assert entered.acquire(timeout=30)
         started = time.monotonic()
@@ -125,8 +122,8 @@ def test_health_stays_prompt_while_every_worker_thread_is_busy(
         assert time.monotonic() - started < 5
     finally:
         release.set()
-        for asker in askers:
-            asker.join(30)
+        for one in hung:
+            one.result(30)
 
 
 def test_every_terminal_path_is_counted_by_route_status_and_code(service: Service) -> None:

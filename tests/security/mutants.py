@@ -12,6 +12,7 @@ from tests.mutants import Mutant, main
 from tests.security.mutants_access import ACCESS, TENANTS
 from tests.security.mutants_console import CONSOLE
 from tests.security.mutants_identity import IDENTITY
+from tests.security.mutants_memory import MEMORY
 from tests.security.mutants_trust import TRUST
 
 RESOLVE = "acl/resolve.py"
@@ -247,7 +248,17 @@ ANSWER: Final = (
     ),
 )
 
-MUTANTS: Final = (*ACCESS, *TENANTS, *IDENTITY, *INDEX, *CATALOGUE, *ANSWER, *TRUST, *CONSOLE)
+MUTANTS: Final = (
+    *ACCESS,
+    *TENANTS,
+    *IDENTITY,
+    *INDEX,
+    *CATALOGUE,
+    *ANSWER,
+    *MEMORY,
+    *TRUST,
+    *CONSOLE,
+)
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -41,7 +41,7 @@ TRUST: Final = (
         "the record of a check whose rights never settled",
         "a reply leaves that nobody can account for",
         "retrieval/verify.py",
-        "    _keep(runtime, snapshot(runtime, caller), response, (), started=started)\n",
+        "    _keep(runtime, before, response, (), started=started)\n",
         "",
         ("tests/security/test_last_look.py", "-k", "finds_nothing"),
     ),
