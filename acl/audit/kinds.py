@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     WITHDRAWN = "withdrawn"
     DENIAL = "denial"
     AUDIT_READ = "audit.read"
+    QUALITY_READ = "quality.read"
     AUDIT_RETENTION = "audit.retention"
     ACL_PUT = "acl.put"
     ACL_DELETE = "acl.delete"

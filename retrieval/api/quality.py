@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, Field
 
+from acl.audit.events import Event, EventKind, identity
 from acl.caller import ApiScope, Caller
 from acl.seal import Purpose, caller_binding, seal, unseal
 from retrieval.api.auth import PROBLEMS, Authorised, guarded
@@ -113,6 +114,7 @@ def read_quality(
             require_parquet()
         rows = batches_of(runtime, caller, wanted)
         first = next(rows)  # what can be refused is refused before a byte is out
+        _put_on_record(dataset, asked, caller, runtime, request)
     except UnknownFilterError as error:
         _refuse(error.name, str(error))
     except InvalidPeriodError as error:
@@ -136,6 +138,7 @@ def _page(
         after = unseal(runtime.secret, Purpose.CURSOR, asked.cursor, *bound)["after"]
     limit = asked.limit or DEFAULT_LIMIT
     part = read(runtime, caller, asked.wanted(dataset), after=after, limit=limit)
+    _put_on_record(dataset, asked, caller, runtime, request)
     return QualityPage(
         request_id=request_id_of(request),
         dataset=dataset,
@@ -145,6 +148,26 @@ def _page(
         if part.after is None
         else seal(runtime.secret, Purpose.CURSOR, {"after": part.after}, *bound),
     )
+
+
+def _put_on_record(
+    dataset: Dataset, asked: Asked, caller: Caller, runtime: RuntimeOf, request: Request
+) -> None:
+    """Who read which figures; durable before they leave.
+
+    Raises:
+        AuditError: it could not be recorded, so nothing is served.
+    """
+    body = {
+        **identity(caller),
+        "request": request_id_of(request),
+        "dataset": dataset.value,
+        "format": asked.format.value,
+        "since": asked.since and asked.since.isoformat(),
+        "until": asked.until and asked.until.isoformat(),
+        "further": asked.cursor is not None,
+    }
+    runtime.ledger.record(caller.tenant, Event(EventKind.QUALITY_READ, body))
 
 
 def _beginning_with(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

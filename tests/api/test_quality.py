@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import sys
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
+from acl.audit.models import AuditRow, Stream
 from acl.caller import ApiScope
+from acl.errors import AuditError
 from acl.identity.keys import create_key
 from acl.principal import Principal
 from retrieval.api.app import create_app
@@ -245,6 +248,31 @@ def test_without_the_scope_nothing_is_told(desk: Desk) -> None:
     reply = desk.get("retrievals", token=desk.key("ana", *everything_else))
     assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
     assert desk.client.get("/v1/quality/retrievals").status_code == 401
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_who_read_what_is_on_record_before_it_leaves(desk: Desk, form: str) -> None:
+    reply = desk.get("checks", format=form, since="2020-01-01T00:00:00Z")
+    assert reply.status_code == 200
+    with desk.world.runtime.audit_database.read(BANK) as session:
+        access = select(AuditRow).where(AuditRow.stream == Stream.ACCESS.value)
+        last = session.scalars(access.order_by(AuditRow.seq.desc()).limit(1)).one()
+    told = json.loads(last.body)
+    assert (last.kind, told["subject"]) == ("quality.read", "user:ana")
+    assert (told["dataset"], told["format"]) == ("checks", form)
+    assert told["request"] == reply.headers["X-Request-ID"]
+
+
+def test_what_cannot_be_put_on_record_does_not_leave(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise AuditError("the disk is full")
+
+    monkeypatch.setattr(desk.world.runtime.ledger, "record", full)
+    for form in ("json", "csv"):
+        reply = desk.get("retrievals", format=form)
+        assert (reply.status_code, reply.json()["code"]) == (503, "audit_unavailable")
 
 
 def test_an_analyst_of_another_tenant_reads_that_one_alone(desk: Desk) -> None:
