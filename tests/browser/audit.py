@@ -119,13 +119,19 @@ _CONTRASTS: Final = r"""() => {
 }"""
 
 
+_DRESSED = """() => document.readyState === "complete"
+    && [...document.styleSheets].some((sheet) => sheet.cssRules.length > 0)"""
+
+
 def faults(page: Page) -> list[str]:
     """What keeps a page from being read aloud, or worked by keyboard; empty if nothing does."""
+    page.wait_for_function(_DRESSED)
     found: list[str] = page.evaluate(_FAULTS)
     return found
 
 
 def contrasts(page: Page) -> list[str]:
     """Texts of less contrast than WCAG AA asks for, and controls whose bounds are hard to see."""
+    page.wait_for_function(_DRESSED)
     found: list[str] = page.evaluate(_CONTRASTS)
     return found

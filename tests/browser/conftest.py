@@ -47,7 +47,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
-@pytest.fixture(scope="session")
+# While it is open, a loop runs in this thread: another module's could not. So it ends with each.
+@pytest.fixture(scope="module")
 def chrome() -> Iterator[Browser]:
     path = chromium()
     if path is None:

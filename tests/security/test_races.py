@@ -41,6 +41,12 @@ USER = Principal.parse("user:ann")
 SPECS = (acl("a", allow("group:staff")), acl("other", allow("user:bob")))
 
 
+@pytest.fixture(autouse=True)
+def searched_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier question found is never fresh here: these tests act while one searches."""
+    monkeypatch.setattr("retrieval.resilience.memory.FRESH_SECONDS", -1.0)
+
+
 @pytest.fixture
 def staffed(world: Installation) -> Installation:
     """One document for the staff, Ann among them."""

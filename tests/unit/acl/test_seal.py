@@ -75,7 +75,7 @@ def test_a_sealed_value_outlives_the_version_that_made_it() -> None:
     sealed = "fCqz9yXknTqQN-D2mHi9llMAdyQyJh6supvL0pAeQYjsty2d"
     assert seal(SECRET, Purpose.CURSOR, {"o": 8, "b": "ü"}, "bank") == sealed
     assert unseal(SECRET, Purpose.CURSOR, sealed, "bank") == {"o": 8, "b": "ü"}
-    assert {purpose.value for purpose in Purpose} == {"cursor", "acl-token"}
+    assert {purpose.value for purpose in Purpose} == {"cursor", "acl-token", "session"}
 
 
 def test_a_text_longer_than_any_that_was_issued_is_not_even_decoded() -> None:

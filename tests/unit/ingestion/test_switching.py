@@ -283,7 +283,7 @@ def test_a_switch_during_the_search_does_not_mix_two_generations(
 ) -> None:
     made = ready(told)
     context = other(told)
-    before = told.texts(caller())
+    before = told.texts(caller("user:bob"))  # somebody else: what he found is not remembered for us
     switches: list[Callable[[], object]] = [lambda: promote(context, made, by=BY, force=True)]
     usual = told.runtime.embedder_for
 
