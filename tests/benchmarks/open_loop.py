@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
 OK: Final = 200
 
@@ -91,9 +91,13 @@ class Wire(asyncio.Protocol):
 
 
 class Crowd:
-    """The users of one tenant, on a bounded number of connections."""
+    """The users of one tenant, on a bounded number of connections.
 
-    def __init__(self, port: int, requests: Sequence[bytes], connections: int) -> None:
+    ``requests`` has no end, and no question in it comes twice: what the service remembers of one
+    would make it look faster than it is.
+    """
+
+    def __init__(self, port: int, requests: Iterator[bytes], connections: int) -> None:
         self._port = port
         self._requests = requests
         self._idle: list[Wire] = []  # the last used first: the service hangs up on idle ones
@@ -123,20 +127,17 @@ class Crowd:
         """Ask again as soon as an answer is there, ``at_once`` at a time: the most it can do."""
         end = asyncio.get_running_loop().time() + seconds
 
-        async def one(turn: int) -> None:
+        async def one() -> None:
             while asyncio.get_running_loop().time() < end:
-                await self._ask(self._idle.pop(), self._requests[turn % len(self._requests)])
-                turn += at_once
+                await self._ask(self._idle.pop(), next(self._requests))
 
-        await asyncio.gather(*(one(turn) for turn in range(at_once)))
+        await asyncio.gather(*(one() for _ in range(at_once)))
 
     def _send(self) -> None:
         if not self._idle:
             self.told.unsent += 1
             return
-        turn = sum(self.told.statuses.values()) + self.told.unsent + len(self._tasks)
-        request = self._requests[turn % len(self._requests)]
-        task = asyncio.create_task(self._ask(self._idle.pop(), request))
+        task = asyncio.create_task(self._ask(self._idle.pop(), next(self._requests)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

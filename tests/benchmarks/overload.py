@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import statistics
@@ -68,8 +69,8 @@ class Bench:
 
     port: int
     pids: tuple[int, ...]
-    flooding: list[bytes]
-    quiet: list[bytes]
+    flooding: Iterator[bytes]
+    quiet: Iterator[bytes]
     connections: int
 
     def cpu(self) -> float:
@@ -178,10 +179,9 @@ def furnish(directory: Path, *, documents: int, users: int, embedder: str) -> di
     return tokens
 
 
-def requests_of(tokens: Sequence[str]) -> list[bytes]:
-    """Each user's questions, ready to be sent."""
-    prepared = []
-    for number in range(len(tokens) * 16):
+def requests_of(tokens: Sequence[str]) -> Iterator[bytes]:
+    """The questions of all users in turn, ready to be sent: without end, and none of them twice."""
+    for number in itertools.count():
         subject, thing = _SUBJECTS[number % 8], _THINGS[number // 8 % 8]
         body = json.dumps({"query": f"What is the {thing} of {subject} rule {number}?"}).encode()
         head = (
@@ -189,8 +189,7 @@ def requests_of(tokens: Sequence[str]) -> list[bytes]:
             f"Authorization: Bearer {tokens[number % len(tokens)]}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
-        prepared.append(head.encode() + body)
-    return prepared
+        yield head.encode() + body
 
 
 @contextmanager
