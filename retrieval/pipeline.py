@@ -13,7 +13,6 @@ recorded, and nothing happens between the last look and the bytes.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,7 +21,7 @@ from ingestion.catalog import fetch, source_states
 from ingestion.errors import EmbeddingError, IndexUnavailableError
 from ingestion.index.lexical import encode_query
 from ingestion.index.port import SearchRequest, SearchResult
-from retrieval import metrics, observed
+from retrieval import metrics
 from retrieval.account import account_for_answer, require_time_for, withdraw
 from retrieval.choose import choose
 from retrieval.compose import Cause, Pieces, compose
@@ -38,6 +37,7 @@ from retrieval.resilience.guards import MISMATCH
 from retrieval.resilience.memory import key_of
 from retrieval.standing import Standing, rights_hold, snapshot, still, switched
 from retrieval.status import ReasonCode
+from retrieval.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,26 +55,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3
 _SPARE = 8  # candidates beyond the limit, for duplicates to fold and withheld pieces to drop
-
-
-class Stopwatch:
-    """Milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self.stages: dict[str, float] = {}
-        self._started = self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Book the time since the last lap under ``stage``."""
-        now = time.perf_counter()
-        observed.stage("retrieve", stage, seconds=now - self._last)
-        elapsed = round((now - self._last) * 1000, 3)
-        self.stages[stage] = self.stages.get(stage, 0.0) + elapsed
-        self._last = now
-
-    def total(self) -> float:
-        """Milliseconds since the start."""
-        return round((time.perf_counter() - self._started) * 1000, 3)
 
 
 def retrieve(
@@ -98,7 +78,7 @@ def _retrieve(
     runtime: Runtime, caller: Caller, request: RetrieveRequest, *, request_id: str
 ) -> RetrieveResponse:
     """The same, without the guard around it."""
-    watch = Stopwatch()
+    watch = Stopwatch("retrieve")
     for attempt in range(_ATTEMPTS):
         last = attempt + 1 == _ATTEMPTS
         before = snapshot(

@@ -7,7 +7,6 @@ What must never live here: the text of claims or evidence in what is returned or
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +20,7 @@ from retrieval.record import record_check
 from retrieval.resilience.deadline import require_time
 from retrieval.standing import rights_hold, snapshot
 from retrieval.status import ReasonCode
+from retrieval.stopwatch import Stopwatch
 from retrieval.support_model import guarded
 from retrieval.verify_evidence import chunks_of, evidence_of
 from retrieval.verify_quotes import CitationResult
@@ -85,25 +85,31 @@ def _verify_claims(
     runtime: Runtime, caller: Caller, request: VerifyRequest, *, request_id: str
 ) -> VerifyResponse:
     """The same, without the guard around it."""
-    started = time.perf_counter()
+    watch = Stopwatch("verify")
     asked = list(assertions(request))
     named = chunks_of(runtime, caller, (one for claim in asked for one in claim.citations))
     ids = sorted({ident for ident in named.values() if ident is not None})
     for _ in range(_ATTEMPTS):
         before = snapshot(runtime, caller)
+        watch.lap("resolve")
         pieces = evidence_of(runtime, before, ids)
         cited = {one: pieces[ident] for one, ident in named.items() if ident in pieces}
+        watch.lap("fetch")
         response = _judged(runtime, asked, cited, policy=before.policy, request_id=request_id)
+        watch.lap("judge")
         require_time()
-        _keep(runtime, before, response, cited.values(), started=started)
-        if rights_hold(runtime, caller, before.scope):
+        _keep(runtime, before, response, cited.values(), watch)
+        watch.lap("account")
+        settled = rights_hold(runtime, caller, before.scope)
+        watch.lap("confirm")
+        if settled:
             require_time_for(runtime, caller, response)
             return response
         withdraw(runtime, caller, response)
     # The rights never settled: nothing is found, and that is on record like any other check.
     before = snapshot(runtime, caller)
     response = _judged(runtime, asked, {}, policy=before.policy, request_id=request_id)
-    _keep(runtime, before, response, (), started=started)
+    _keep(runtime, before, response, (), watch)
     return response
 
 
@@ -112,14 +118,12 @@ def _keep(
     before: Snapshot,
     response: VerifyResponse,
     cited: Iterable[Cited],
-    *,
-    started: float,
+    watch: Stopwatch,
 ) -> None:
     """Put the check on record, and its figures in the queue of those for analysts."""
     caller, view = before.scope.caller, before.resolved.view.digest
     account_for_check(runtime, caller, response, view=view, cited=cited)
-    milliseconds = round((time.perf_counter() - started) * 1000, 3)
-    record_check(runtime, caller, response, view=view, latency_ms=milliseconds)
+    record_check(runtime, caller, response, view=view, latency_ms=watch.total())
 
 
 def _judged(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SURFACES: Final = ("http", "mcp", "console")
-OPERATIONS: Final = ("retrieve",)
+OPERATIONS: Final = ("retrieve", "verify")
 """Those that are timed stage by stage."""
 
 STAGES: Final = ("resolve", "embed", "search", "fetch", "judge", "confirm", "account")

@@ -93,6 +93,7 @@ SPANS: Final[dict[str, str]] = {
     EVIDENCE: "one piece of evidence read again",
     VERIFY: "one check of claims",
     EMBEDDINGS: "a stage of retrieve: the question becomes a vector",
-    "resolve, search, fetch, judge, confirm, account": "the other stages of retrieve",
+    "resolve, search, fetch, judge, confirm, account": "the other stages of retrieve; those of "
+    "verify are called the same, and it neither embeds nor searches",
 }
 """The spans there are, in the order in which they nest."""

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from acl.caller import ApiScope
 from retrieval.api import routes
 from retrieval.metrics.families import STAGES
 from retrieval.tracing import names, spans
@@ -75,6 +76,19 @@ def test_an_answer_is_one_trace_down_to_its_stages(
     stages = {names.EMBEDDINGS if stage == "embed" else stage for stage in STAGES}
     assert stages <= set(told)
     assert {told[stage].parent.span_id for stage in stages} == {whole.context.span_id}
+
+
+def test_a_check_is_one_trace_down_to_its_stages(
+    service: Service, exported: InMemorySpanExporter
+) -> None:
+    claim = {"text": "The per diem is 55 euros.", "citations": [{"chunk_id": "c"}]}
+    asked = {"Authorization": f"Bearer {service.token('ann', ApiScope.VERIFY)}"}
+    reply = service.client.post("/v1/verify", json={"claims": [claim]}, headers=asked)
+    assert reply.status_code == 200
+    told = made(exported)
+    whole = told[names.VERIFY]
+    for stage in ("resolve", "fetch", "judge", "account", "confirm"):
+        assert told[stage].parent.span_id == whole.context.span_id, stage
 
 
 def test_a_tool_call_hangs_under_the_request_it_came_in(

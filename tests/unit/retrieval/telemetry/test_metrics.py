@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval import metrics, pipeline, status
+from retrieval import metrics, pipeline, status, verify
 from retrieval.api import problems
 from retrieval.metrics import names
 from retrieval.metrics.families import (
@@ -18,13 +18,13 @@ from retrieval.metrics.families import (
     CIRCUIT,
     DEPENDENCIES,
     FAMILIES,
+    OPERATIONS,
     STAGES,
     Kind,
     exposed,
 )
 from retrieval.metrics.port import Metrics
 from retrieval.metrics.prometheus import MOST, OTHER, PrometheusMetrics
-from retrieval.pipeline import Stopwatch
 from retrieval.resilience import memory
 from retrieval.resilience.guard import BreakerState
 from retrieval.resilience.guards import Guards
@@ -108,10 +108,12 @@ def test_what_is_kept_is_told_by_the_names_of_the_table() -> None:
     assert kept == set(CACHES)
 
 
-def test_the_stages_of_the_pipeline_are_those_of_the_table() -> None:
-    source = inspect.getsource(inspect.getmodule(Stopwatch) or Stopwatch)
-    laps = {part.partition('"')[0] for part in source.split('.lap("')[1:]}
+def test_the_operations_and_stages_that_are_timed_are_those_of_the_table() -> None:
+    sources = (inspect.getsource(pipeline), inspect.getsource(verify))
+    laps = {part.partition('"')[0] for text in sources for part in text.split('.lap("')[1:]}
+    timed = {part.partition('"')[0] for text in sources for part in text.split('Stopwatch("')[1:]}
     assert laps == set(STAGES)
+    assert timed == set(OPERATIONS)
 
 
 EVERYTHING: list[Callable[[Metrics], object]] = [
