@@ -39,8 +39,9 @@ def documents(service: Service, name: str, **request: Any) -> list[str]:
 
 
 def test_a_filter_narrows_an_answer(service: Service) -> None:
-    everything = documents(service, "ann")
-    (piece,) = service.ask("ann", PER_DIEM).json()["evidence"]
+    # Tests of other modules may have left documents of theirs in the service.
+    everything = set(documents(service, "ann"))
+    piece = service.ask("ann", PER_DIEM).json()["evidence"][0]
     mine = piece["citation"]["document_id"]
     modified = piece["freshness"]["modified_at"]
     for matching in (
@@ -50,14 +51,17 @@ def test_a_filter_narrows_an_answer(service: Service) -> None:
         {"modified_at": {"since": modified}},
         {"modified_at": {"since": "2000-01-01T00:00:00+02:00", "before": "2199-12-31T23:59:59Z"}},
     ):
-        assert documents(service, "ann", filters=matching) == everything != [], matching
+        kept = documents(service, "ann", filters=matching)
+        assert "Travel policy" in kept, matching
+        assert set(kept) <= everything, matching
+    assert documents(service, "ann", filters={"document_id": [mine]}) == ["Travel policy"]
     for other in (
         {"media_type": ["application/pdf"]},
         {"modified_at": {"before": modified}},
         {"modified_at": {"since": "2199-01-01T00:00:00Z"}},
         {"document_id": [mine], "source": ["unheard"]},
     ):
-        assert documents(service, "ann", filters=other) == [], other
+        assert "Travel policy" not in documents(service, "ann", filters=other), other
 
 
 def test_a_hidden_document_answers_a_filter_as_one_that_does_not_exist(service: Service) -> None:
