@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from retrieval.cli import evaluate_gate, evaluate_retrieval, evaluate_shadow
+from retrieval.cli import (
+    evaluate_citations,
+    evaluate_gate,
+    evaluate_retrieval,
+    evaluate_shadow,
+)
 from retrieval.cli.evaluation_options import Resamples, Seed, figure_of, interval_of
 from retrieval.cli.exits import reported
 from retrieval.cli.options import Json
@@ -99,6 +104,7 @@ def support(
 
 def register(root: typer.Typer) -> None:
     """Add the commands."""
+    evaluate_citations.register(app)
     evaluate_retrieval.register(app)
     evaluate_gate.register(app)
     evaluate_shadow.register(app)

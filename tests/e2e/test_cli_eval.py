@@ -119,3 +119,20 @@ def test_shares_that_are_none_are_refused(tmp_path: Path, shares: str) -> None:
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2
     assert "--acl-selectivity: give shares above 0" in done.output
+
+
+def test_citations_of_a_draft_are_measured_against_what_is_true_of_them(tmp_path: Path) -> None:
+    draft: list[dict[str, object]] = [
+        {"claim": FEE, "citations": [{"text": FEE, "helps": True}], "supported": True},
+        {"claim": FEE, "citations": [], "supported": False, "family": "uncited"},
+    ]
+    done = run(tmp_path, "citations", draft, "--model", "rules", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["overall"]["recall"]["value"] == told["overall"]["true_recall"]["value"] == 0.5
+    assert told["overall"]["precision"]["value"] == 1.0
+    shown = run(tmp_path, "citations", draft, "--model", "rules")
+    assert "told for what they are: 1.000 of claims and 1.000 of citations, by rules-1" in (
+        shown.stdout
+    )
+    assert [word for word in ("uncited", "all") if word not in shown.stdout] == []
