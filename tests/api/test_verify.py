@@ -183,7 +183,8 @@ def test_each_caller_has_an_opinion_of_their_own(service: Service, ann: str) -> 
         assert post(
             service, "/v1/feedback", token, {"chunk_id": chunk, "useful": useful}
         ).is_success
-    assert sorted(kept(service, chunk)) == [(False, None), (True, None)]
+    # Others may have one from tests of other modules: the service is shared.
+    assert {(False, None), (True, None)} <= set(kept(service, chunk))
 
 
 def test_feedback_on_what_is_absent_or_not_theirs_is_one_reply_byte_for_byte(
@@ -199,10 +200,11 @@ def test_feedback_on_what_is_absent_or_not_theirs_is_one_reply_byte_for_byte(
     ]
     replies = set()
     for kind, ident in targets:
+        before = [] if ident == "\0" else kept(service, ident)
         reply = post(service, "/v1/feedback", ann, {kind: ident, "useful": True})
         headers = {name: value for name, value in reply.headers.items() if name != "date"}
         replies.add((reply.status_code, reply.content, tuple(sorted(headers.items()))))
-        assert kept(service, ident) == [] or ident == "\0"
+        assert ident == "\0" or kept(service, ident) == before
     assert len(replies) == 1
     assert replies.pop()[0] == 404
 

@@ -58,7 +58,9 @@ class Served:
 
     @asynccontextmanager
     async def client(self, token: str, *, mode: str = "auto") -> AsyncIterator[Client]:
-        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as http:
+        headers = {"Authorization": f"Bearer {token}"}
+        # A machine that does much else besides is not a failure.
+        async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
             transport = streamable_http_client(f"{self.url}/mcp", http_client=http)
             async with Client(transport, mode=mode) as client:
                 yield client
@@ -80,6 +82,7 @@ class Served:
             f"{self.url}/mcp",
             content=json.dumps(message).encode() if content is None else content,
             headers={"Accept": BOTH, "Content-Type": "application/json"} | headers,
+            timeout=60,
         )
 
 

@@ -45,6 +45,7 @@ def test_retrieve_gives_the_very_answer_of_the_http_surface(served: Served, mode
         f"{served.url}/v1/retrieve",
         json={"query": QUESTION, "limit": 3},
         headers={"Authorization": f"Bearer {token}"},
+        timeout=60,
     ).json()
     assert "55 euros" in answer.evidence[0].text
     assert answer.evidence[0].untrusted is True
@@ -142,7 +143,8 @@ def test_calls_and_refusals_are_counted(served: Served, mode: str) -> None:
     }
 
     def counts() -> dict[str, float]:
-        text = httpx2.get(f"{served.url}/metrics", headers={"Authorization": f"Bearer {ops}"}).text
+        headers = {"Authorization": f"Bearer {ops}"}
+        text = httpx2.get(f"{served.url}/metrics", headers=headers, timeout=60).text
         rows = dict(row.rsplit(" ", 1) for row in text.splitlines() if not row.startswith("#"))
         return {line: float(rows.get(line, 0)) for line in lines}
 

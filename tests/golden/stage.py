@@ -64,7 +64,8 @@ class Stage:
 
     async def _play(self) -> Ending:
         headers = {"Authorization": f"Bearer {self.key.token}"}
-        async with httpx2.AsyncClient(headers=headers) as http:
+        # A machine that does much else besides is not a failure.
+        async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
             transport = streamable_http_client(f"{self.url}/mcp", http_client=http)
             async with Client(transport) as client:
                 self.agent = Agent(client, http, _open, self._happens, self.ids)
