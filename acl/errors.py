@@ -24,6 +24,7 @@
     ├── SigningKeyError           a signing key cannot be made, read or kept to its owner
     ├── AuditError                what happened could not be made durable, so it may not happen
     │   └── BrokenChainError      the audit was tampered with, so nothing of it may be removed
+    ├── LockLostError             the connection that held a lock of the catalogue was lost
     └── TenantGuardError          a statement on tenant data was issued without a tenant
 
 None of these is ever answered with more access: a caller who gets one gets nothing.
@@ -181,6 +182,12 @@ class BrokenChainError(AuditError):
     """A chain of the audit is not intact: what would be removed may be what shows it."""
 
     code = "audit_broken"
+
+
+class LockLostError(AclError):
+    """A lock is no longer held that something was about to be written under."""
+
+    code = "lock_lost"
 
 
 class TenantGuardError(AclError):

@@ -30,10 +30,13 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.types import TypeDecorator
 
+from acl import advisory
 from acl.errors import TenantGuardError
+from acl.postgres import Connections, create, create_for_locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Executable
     from sqlalchemy.engine import Dialect
@@ -219,17 +222,19 @@ class Database:
 
     Args:
         url: an SQLAlchemy URL, ``sqlite:///…`` or ``postgresql+psycopg://…``.
+        connections: how PostgreSQL is connected to; None for the defaults.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connections: Connections | None = None) -> None:
         self.url = url
+        self._locks: Engine | None = None
         if url.startswith("sqlite"):
             self.reader = _sqlite_engine(url, writable=False)
             self.writer = _sqlite_engine(url, writable=True)
         else:
-            # Statements are short: compiling one would take longer than running it.
-            no_compiler = {"options": "-c jit=off"}
-            self.writer = create_engine(url, pool_pre_ping=True, connect_args=no_compiler)
+            settled = connections or Connections()
+            self.writer = create(url, settled)
+            self._locks = create_for_locks(url, settled)
             self.reader = self.writer.execution_options(
                 postgresql_readonly=True, isolation_level="REPEATABLE READ"
             )
@@ -248,10 +253,12 @@ class Database:
         is written: SQLite has one writer anyway, and on PostgreSQL they wait for a lock.
         """
         with GuardedSession(self.writer, info={_TENANT: tenant}) as session, session.begin():
-            if self.writer.dialect.name == "postgresql":
+            if self.shared:
                 # Not by the session, which is confined to mapped classes. The lock is taken before
                 # anything is read, and each statement sees what was committed before it.
-                session.connection().execute(_ONE_WRITER, {"tenant": tenant})
+                connection = session.connection()
+                connection.execute(_ONE_WRITER, {"tenant": tenant})
+                advisory.require_held(connection, fenced=True)
             yield session
 
     @contextmanager
@@ -266,9 +273,39 @@ class Database:
             raise TenantGuardError("say why the tenant guard does not apply here")
         engine = self.writer if writable else self.reader
         with GuardedSession(engine, info={_UNGUARDED: reason}) as session, session.begin():
+            if writable and self.shared:
+                advisory.require_held(session.connection(), fenced=True)
             yield session
+
+    @property
+    def shared(self) -> bool:
+        """Whether processes of other hosts may have it open, too."""
+        return self._locks is not None
+
+    def lock(self, name: str, *, timeout: float) -> AbstractContextManager[None]:
+        """Hold a lock that all hosts share, and let nothing be written here once it is lost.
+
+        Raises:
+            acl.advisory.NotFreeError: somebody else held it for longer than ``timeout`` seconds.
+            ValueError: the database is a file, which has no such locks.
+        """
+        if self._locks is None:
+            raise ValueError("a catalogue in a file has no locks: lock a file beside it")
+        return advisory.hold(self._locks, name, timeout=timeout)
+
+    def require_locks(self) -> None:
+        """Make sure that every lock that this thread of work holds here still stands.
+
+        Raises:
+            LockLostError: one does not.
+        """
+        if self.shared and advisory.holding():
+            with self.writer.connect() as connection:
+                advisory.require_held(connection, fenced=False)
 
     def close(self) -> None:
         """Close every pooled connection."""
         self.reader.dispose()
         self.writer.dispose()
+        if self._locks is not None:
+            self._locks.dispose()

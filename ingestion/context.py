@@ -12,11 +12,11 @@ from ingestion.errors import EmbeddingError
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
 
     from acl.orm import Database
     from ingestion.embedding.port import Embedder
     from ingestion.index.port import IndexHost, VectorIndex
+    from ingestion.lock import Lock
     from ingestion.models import GenerationRow
     from ingestion.parsing.registry import ParseLimits
 
@@ -43,7 +43,7 @@ class IngestContext:
         host: the engine, which holds one index per generation.
         embedder: makes the vectors of a generation that is built now; an existing generation has
             its own, see :meth:`embedder_of`.
-        lock_path: the file whose lock makes a writer the only one.
+        lock_path: the lock that makes a writer the only one.
         clock: aware UTC.
         limits: what a single document may cost.
         spec: the line of configuration that ``embedder`` is made from; empty if it has none.
@@ -56,7 +56,7 @@ class IngestContext:
     secret: bytes
     host: IndexHost
     embedder: Embedder
-    lock_path: Path
+    lock_path: Lock
     clock: Callable[[], datetime]
     limits: ParseLimits
     spec: str = ""
@@ -69,7 +69,12 @@ class IngestContext:
         return Chunker(self.embedder.count_tokens)
 
     def index(self, generation: str) -> VectorIndex:
-        """The index of one generation, created when absent."""
+        """The index of one generation, created when absent.
+
+        Raises:
+            LockLostError: the lock that its writer held is no longer held.
+        """
+        self.database.require_locks()
         row = generation_row(self.database, generation)
         dimensions = self.embedder.dimensions if row is None else row.dimensions
         return self.host.open(generation, dimensions=dimensions)

@@ -29,9 +29,9 @@ from ingestion.writable import require_writable
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
 
     from ingestion.context import IngestContext
+    from ingestion.lock import Lock
     from ingestion.run.configured import Configured
     from ingestion.sources.base import Source
 
@@ -223,7 +223,7 @@ def _cursor(context: IngestContext, tenant: str, source: str) -> str | None:
         )
 
 
-def run_lock(context: IngestContext, tenant: str, source: str) -> Path:
-    """The file whose lock a run over this source holds from its beginning to its end."""
+def run_lock(context: IngestContext, tenant: str, source: str) -> Lock:
+    """The lock that a run over this source holds from its beginning to its end."""
     name = keyed_id(context.secret, "run lock", tenant, source)
     return context.lock_path.with_name(f"run-{name}.lock")

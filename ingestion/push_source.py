@@ -19,11 +19,11 @@ from ingestion.models import OnStale, SourceRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from pathlib import Path
 
     from sqlalchemy.orm import Session
 
     from ingestion.context import IngestContext
+    from ingestion.lock import Lock
 
 PUSH_KIND: Final = "push"
 
@@ -36,8 +36,8 @@ class PushSource:
     name: str
     acls: frozenset[str]
 
-    def lock(self, context: IngestContext) -> Path:
-        """The file whose lock is held while deliveries are compared and carried out.
+    def lock(self, context: IngestContext) -> Lock:
+        """The lock that is held while deliveries are compared and carried out.
 
         One for all push sources: they would wait for the one writer anyway.
         """

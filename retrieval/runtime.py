@@ -43,7 +43,6 @@ from retrieval.support_model import choice_for, load_support_model
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
     from types import TracebackType
 
     from acl.caller import Caller
@@ -123,9 +122,9 @@ class Runtime:
     def open(cls, settings: Settings, *, on_progress: OnMessage | None = None) -> Self:
         """Open the installation the settings describe, creating or migrating it if needed."""
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = audit = _opened(settings.catalogue_url, settings.data_dir / CATALOGUE)
+        database = audit = _opened(settings, settings.catalogue_url, CATALOGUE)
         if settings.audit_url != settings.catalogue_url:
-            audit = _opened(settings.audit_url, settings.data_dir / AUDIT)
+            audit = _opened(settings, settings.audit_url, AUDIT)
         return cls(settings, database, audit_database=audit, on_progress=on_progress)
 
     @property
@@ -270,6 +269,7 @@ class Runtime:
     def ingest_context(self) -> IngestContext:
         """What ingestion needs of this installation."""
         from ingestion.context import IngestContext  # noqa: PLC0415 - queries need no parsers
+        from ingestion.lock import lock_for  # noqa: PLC0415 - nor do they lock anything
         from ingestion.parsing.limits import ParseLimits  # noqa: PLC0415
 
         return IngestContext(
@@ -277,7 +277,7 @@ class Runtime:
             secret=self.secret,
             host=self.host,
             embedder=self.embedder,
-            lock_path=self.settings.data_dir / "write.lock",
+            lock_path=lock_for(self.database, self.settings.data_dir / "write.lock"),
             clock=self.clock,
             limits=ParseLimits(),
             spec=self._spec,
@@ -357,10 +357,10 @@ class Runtime:
         self.close()
 
 
-def _opened(url: str, file: Path) -> Database:
-    """The database at ``url``, at the current schema; if that is ``file``, only its owner's."""
-    keep_private(url, file)
-    database = Database(url)
+def _opened(settings: Settings, url: str, name: str) -> Database:
+    """The database at ``url``, at the current schema; if it is our own file, only its owner's."""
+    keep_private(url, settings.data_dir / name)
+    database = Database(url, connections=settings.connections)
     upgrade(database)
     return database
 

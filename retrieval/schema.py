@@ -6,19 +6,26 @@ catalogue starts without it.
 
 from __future__ import annotations
 
+import time
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError
 
+from acl.postgres import LOCK_NOT_AVAILABLE, sqlstate
 from ingestion.errors import CatalogError
+from ingestion.run.faults import LOCKED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from acl.orm import Database
 
-HEAD: Final = "0008"
+_PAUSES: Final = (0.2, 1.0, 3.0)
+"""Seconds between attempts at an upgrade that finds a table in use: readers come in between."""
+
+HEAD: Final = "0009"
 
 
 def keep_private(url: str, file: Path) -> None:
@@ -42,7 +49,8 @@ def upgrade(database: Database) -> bool:
     """Bring the catalogue to :data:`HEAD`. Returns True if anything was done.
 
     Raises:
-        CatalogError: the catalogue was made by a newer version of Clearance.
+        CatalogError: the catalogue was made by a newer version of Clearance; or its tables were in
+            use all the while, and nothing was changed.
     """
     current = revision(database)
     if current == HEAD:
@@ -57,7 +65,20 @@ def upgrade(database: Database) -> bool:
 
     config = Config()
     config.set_main_option("script_location", str(files("retrieval") / "migrations"))
-    with database.writer.connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    for pause in (*_PAUSES, None):
+        try:
+            with database.writer.connect() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+            break
+        except DBAPIError as error:
+            if sqlstate(error) != LOCK_NOT_AVAILABLE:
+                raise
+            if pause is None:
+                raise CatalogError(
+                    "the catalogue is in use, so its schema could not be changed and is as it was: "
+                    "end long statements on it, such as exports, and upgrade again",
+                    code=LOCKED,
+                ) from error
+            time.sleep(pause)
     return True

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from retrieval.cluster_settings import DatabaseSettings
 from retrieval.issuers import IssuerSettings, check_together, read_issuers
 from retrieval.limits.settings import LimitSettings
+from retrieval.queue.kind import QueueKind
 from retrieval.support_model import SupportChoice
 from verifier.policy import TrustPolicy
 
@@ -26,7 +29,7 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "clearance"
 
 
-class Settings(LimitSettings):
+class Settings(LimitSettings, DatabaseSettings):
     """Everything an operator can set. Every field has a safe default."""
 
     model_config = SettingsConfigDict(env_prefix="CLEARANCE_", extra="ignore", frozen=True)
@@ -105,6 +108,13 @@ class Settings(LimitSettings):
         description="While the index is away, what it found for the same view and question at most "
         "this long ago is served, and said to be; 0: never.",
     )
+    quality_keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="`clearance quality prune` removes records of answers, checks and opinions "
+        "that are older than this; default: they are kept for good.",
+    )
     index_idle_seconds: float = Field(
         default=300, gt=0, description="The index process ends after this long without clients."
     )
@@ -119,6 +129,11 @@ class Settings(LimitSettings):
         ge=1,
         le=64,
         description="Documents parsed at once, each in a process of its own.",
+    )
+    queue: QueueKind = Field(
+        default=QueueKind.BESIDE,
+        description="Who carries out runs asked for over REST: beside (a process beside each "
+        "service) or postgres (`clearance worker`, told by the catalogue's PostgreSQL; extra queue).",
     )
     host: str = Field(default="127.0.0.1", description="Address that serve binds to.")
     port: int = Field(default=8321, ge=0, le=65535, description="Port that serve binds to.")
@@ -144,6 +159,15 @@ class Settings(LimitSettings):
     def _tell_issuers_apart(cls, value: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
         check_together(value)
         return value
+
+    @model_validator(mode="after")
+    def _queue_has_its_server(self) -> Self:
+        if self.queue is QueueKind.POSTGRES:
+            if not self.catalogue_url.startswith("postgresql"):
+                raise ValueError("queue: postgres needs a PostgreSQL in CLEARANCE_DATABASE_URL")
+            if find_spec("procrastinate") is None:
+                raise ValueError("queue: install 'clearance-retrieval[queue]', or set it to beside")
+        return self
 
     @property
     def catalogue_url(self) -> str:

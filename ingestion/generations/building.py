@@ -26,10 +26,10 @@ from ingestion.register import create, next_id, stored, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from ingestion.chunking import Chunker
     from ingestion.context import IngestContext
+    from ingestion.lock import Lock
     from ingestion.models import GenerationRow
 
 BATCH_DOCUMENTS = 32
@@ -135,6 +135,6 @@ def _tenants(context: IngestContext) -> list[str]:
         return list(session.scalars(select(Tenant.name).order_by(Tenant.name)))
 
 
-def lock_of(context: IngestContext) -> Path:
-    """The file whose lock keeps builds and gates apart."""
+def lock_of(context: IngestContext) -> Lock:
+    """The lock that keeps builds and gates apart."""
     return context.lock_path.with_name("build.lock")

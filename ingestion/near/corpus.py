@@ -14,9 +14,9 @@ from ingestion.near import stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from acl.orm import Database
+    from ingestion.lock import Lock
     from ingestion.near.confirm import NearPair
     from ingestion.near.stored import Signed
 
@@ -33,7 +33,7 @@ class Corpus:
     """
 
     database: Database
-    lock_path: Path
+    lock_path: Lock
     tenant: str
     generation: str
 

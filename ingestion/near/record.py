@@ -28,9 +28,9 @@ from ingestion.near.shelf import Shelf
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
-    from pathlib import Path
 
     from acl.orm import Database
+    from ingestion.lock import Lock
     from ingestion.near.batch import Marks, Places
     from ingestion.near.confirm import NearPair
 
@@ -69,8 +69,8 @@ class SettleContext(Protocol):
         """Keys names of locks."""
 
     @property
-    def lock_path(self) -> Path:
-        """The file whose lock makes a writer the only one."""
+    def lock_path(self) -> Lock:
+        """The lock that makes a writer the only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class CatalogueOnly:
 
     database: Database
     secret: bytes
-    lock_path: Path
+    lock_path: Lock
 
 
 @dataclass(slots=True)
@@ -141,8 +141,8 @@ def settle(context: SettleContext, tenant: str) -> NearReport:
     return report
 
 
-def settling_lock(context: SettleContext, tenant: str) -> Path:
-    """The file whose lock makes a settling the only one of its tenant."""
+def settling_lock(context: SettleContext, tenant: str) -> Lock:
+    """The lock that makes a settling the only one of its tenant."""
     name = keyed_id(context.secret, "settling", tenant)
     return context.lock_path.with_name(f"near-{name}.lock")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from acl.conditions import InvalidConditionError
@@ -27,6 +28,7 @@ from acl.errors import (
     InvalidPrincipalError,
     InvalidSealError,
     InvalidTokenError,
+    LockLostError,
     MissingScopeError,
     NotFoundError,
     PreconditionFailedError,
@@ -168,6 +170,13 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
     PreconditionMissingError: Row(428, None, "Precondition required"),
     PreconditionFailedError: Row(412, None, "Precondition failed"),
     CrossSiteError: Row(403, None, "Form of another site"),
+    LockLostError: Row(
+        503,
+        None,
+        "Lock lost",
+        "Somebody else may write now, so nothing more was written; try again shortly.",
+        _RETRY,
+    ),
     AclError: INTERNAL,
     # ingestion
     ParseError: Row(422, None, "Unreadable document"),
@@ -223,6 +232,13 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
         "invalid_request",
         "Invalid request",
         "A value in the request cannot be stored, so nothing has it for a name: check it.",
+    ),
+    PoolTimeoutError: Row(
+        503,
+        "catalog_busy",
+        "Catalogue busy",
+        "All connections to the catalogue are in use. Nothing is lost; try again shortly.",
+        _RETRY,
     ),
     SQLAlchemyError: _CATALOG,
     TimeoutError: Row(504, "deadline_exceeded", "Deadline exceeded", "Time ran out."),

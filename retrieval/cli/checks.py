@@ -37,7 +37,7 @@ def examine(settings: Settings) -> list[Check]:
     from acl.orm import Database
 
     checks = [_mode(settings), disk(settings), _model(settings)]
-    database = Database(settings.catalogue_url)
+    database = Database(settings.catalogue_url, connections=settings.connections)
     try:
         checks.append(_schema("catalogue", database))
         if settings.audit_url != settings.catalogue_url:
@@ -59,8 +59,10 @@ def _inside(settings: Settings) -> Iterator[Check]:
     apart = settings.audit_url != settings.catalogue_url
     with Runtime(
         settings,
-        Database(settings.catalogue_url),
-        audit_database=Database(settings.audit_url) if apart else None,
+        Database(settings.catalogue_url, connections=settings.connections),
+        audit_database=(
+            Database(settings.audit_url, connections=settings.connections) if apart else None
+        ),
     ) as runtime:
         yield from look_inside(runtime, tenants(runtime))
 
@@ -112,7 +114,7 @@ def _audit(settings: Settings) -> Check:
     own_file = settings.audit_database_url is None
     if own_file and not (settings.data_dir / AUDIT).exists():
         return Check("audit", passed=False, detail="is missing", remedy="clearance db upgrade")
-    database = Database(settings.audit_url)
+    database = Database(settings.audit_url, connections=settings.connections)
     try:
         return _schema("audit", database)
     finally:

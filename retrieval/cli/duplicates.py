@@ -64,9 +64,10 @@ def duplicates(
 
 
 def _settled(runtime: Runtime, tenant: str) -> NearReport:
+    from ingestion.lock import lock_for
     from ingestion.near.record import CatalogueOnly, settle
 
-    lock = runtime.settings.data_dir / "write.lock"
+    lock = lock_for(runtime.database, runtime.settings.data_dir / "write.lock")
     return settle(CatalogueOnly(runtime.database, runtime.secret, lock), tenant)
 
 

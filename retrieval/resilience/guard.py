@@ -14,6 +14,7 @@ import threading
 from concurrent.futures import Future
 from contextvars import copy_context
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from retrieval import metrics
@@ -55,6 +56,8 @@ class Guard:
         share: of the time a request has left, how much one call may take; above 0, at most 1.
         failures: in a row, after which the circuit opens.
         pause_seconds: how long it then stays open.
+        again: after which errors the same call is made once more, at once. Its work must be such
+            that doing it twice does no harm.
 
     Thread-safe.
     """
@@ -69,6 +72,7 @@ class Guard:
         share: float = 1.0,
         failures: int = FAILURES,
         pause_seconds: float = PAUSE_SECONDS,
+        again: Callable[[BaseException], bool] | None = None,
     ) -> None:
         self.name = name
         self._away = away
@@ -77,6 +81,7 @@ class Guard:
         self._counts = counts
         self._failures = failures
         self._pause = pause_seconds
+        self._again = again
         self._circuit: CircuitBreaker | None = None
         self._changing = threading.Lock()
         self._probing = threading.Lock()
@@ -96,6 +101,8 @@ class Guard:
             Exception: what ``away`` made, if the circuit is open; what ``late`` made, if ``work``
                 took too long; else what ``work`` raised.
         """
+        if self._again is not None:
+            work = partial(_persisting, work, self._again)
         limit = deadline.current()
         if limit is None:
             return work()
@@ -175,6 +182,15 @@ class Guard:
             running.set_result(outcome)
         finally:
             self._room.release()
+
+
+def _persisting(work: Callable[[], Result], again: Callable[[BaseException], bool]) -> Result:
+    try:
+        return work()
+    except Exception as error:
+        if not again(error):
+            raise
+    return work()
 
 
 class _Hung(Exception):  # noqa: N818 - it never leaves this module

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from acl.postgres import transient
 from ingestion.errors import (
     CatalogError,
     EmbeddingError,
@@ -39,7 +40,12 @@ class Guards:
 
     def __init__(self) -> None:
         self.catalogue = Guard(
-            "catalogue", away=CatalogError, late=DeadlineExceededError, counts=_catalogue_away
+            "catalogue",
+            away=CatalogError,
+            late=DeadlineExceededError,
+            counts=_catalogue_away,
+            # A request reads; what it appends to the audit is on record once more, at worst.
+            again=transient,
         )
         self.embedder = Guard(
             "embedder", away=EmbeddingError, counts=_embedder_away, share=EMBEDDER_SHARE

@@ -210,8 +210,8 @@ ACCESS: Final = (
         "turns of writers",
         "two changes at once leave a view digest that is wrong for good",
         ORM,
-        'if self.writer.dialect.name == "postgresql":',
-        "if not tenant:",
+        '                connection.execute(_ONE_WRITER, {"tenant": tenant})\n',
+        "",
         ("tests/security/test_concurrent_writers.py", "-m", "postgres"),  # SQLite has one writer
     ),
     Mutant(
