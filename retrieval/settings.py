@@ -115,6 +115,13 @@ class Settings(LimitSettings, DatabaseSettings):
         description="`clearance quality prune` removes records of answers, checks and opinions "
         "that are older than this; default: they are kept for good.",
     )
+    quality_keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="`clearance quality prune` removes records of answers, checks and opinions "
+        "that are older than this; default: they are kept for good.",
+    )
     index_idle_seconds: float = Field(
         default=300, gt=0, description="The index process ends after this long without clients."
     )

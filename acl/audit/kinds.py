@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     AUDIT_READ = "audit.read"
     QUALITY_READ = "quality.read"
     AUDIT_RETENTION = "audit.retention"
+    QUALITY_RETENTION = "quality.retention"
     ACL_PUT = "acl.put"
     ACL_DELETE = "acl.delete"
     ACL_GRANT = "acl.grant"

@@ -24,6 +24,7 @@ from retrieval.cli import (
     ingest,
     keys,
     push_sources,
+    quality,
     quality_report,
     query,
     receipt,
@@ -100,6 +101,7 @@ app.add_typer(acl.app, name="acl")
 app.add_typer(directory.app, name="directory")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(quality.app, name="quality")
 app.add_typer(receipt.app, name="receipt")
 app.add_typer(db.app, name="db")
 

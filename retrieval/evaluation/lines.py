@@ -25,8 +25,8 @@ from ingestion.errors import EvaluationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedIOBase
     from pathlib import Path
-    from typing import IO
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MAX_TEXT: Final = 1_000_000
@@ -147,11 +147,11 @@ def read_lines(path: Path, shape: type[Line]) -> list[Line]:
     return found
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> BufferedIOBase:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _numbered(path: Path, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _numbered(path: Path, file: BufferedIOBase) -> Iterator[tuple[int, bytes]]:
     number = kept = 0
     while line := file.readline(MAX_LINE_BYTES + 1):
         number += 1
