@@ -30,7 +30,7 @@ FROM ${PYTHON}
 LABEL org.opencontainers.image.title="Clearance" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin clearance \
+RUN useradd --no-log-init --uid 10001 --no-create-home --shell /usr/sbin/nologin clearance \
  && install -d -m 0700 -o clearance -g clearance /data
 # Root's, and not writable by the service.
 COPY --from=build /opt/clearance /opt/clearance

@@ -24,7 +24,7 @@ from ingestion.models import RunRow, SourceRow
 from ingestion.push_source import PUSH_KIND
 from ingestion.report import RunStatus
 from ingestion.run.configured import configured
-from ingestion.run.record import INTERRUPTED
+from ingestion.run.record import bury
 from ingestion.sources.registry import open_source
 
 if TYPE_CHECKING:
@@ -41,12 +41,16 @@ GOING: Final = frozenset({RunStatus.QUEUED, RunStatus.RUNNING})
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a source is to be run: as of :func:`ingestion.jobs.ingest`."""
+    """How a source is to be run: as of :func:`ingestion.jobs.ingest`.
+
+    ``attempts`` is how often it may be begun: a process that dies at it uses one up.
+    """
 
     full: bool = False
     dry_run: bool = False
     since: datetime | None = None
     confirm_deletions: bool = False
+    attempts: int = 1
 
     def to_json(self) -> str:
         """As it is stored."""
@@ -63,6 +67,7 @@ class RunOptions:
             dry_run=given.get("dry_run", False),
             since=None if since is None else datetime.fromisoformat(since),
             confirm_deletions=given.get("confirm_deletions", False),
+            attempts=given.get("attempts", 1),
         )
 
 
@@ -117,9 +122,10 @@ def submit(
     if row is None or row.kind == PUSH_KIND:
         raise NotFoundError(f"source {source!r} does not exist, or its documents are pushed")
     for run in _going(session, tenant, source):
-        if run.status == RunStatus.QUEUED.value or not _died(context, run):
+        if _died(context, run):
+            bury(run, now=context.clock())
+        if RunStatus(run.status) in GOING:
             raise RunBusyError(f"source: run {run.id} of it is {run.status}; wait, or cancel that")
-        _bury(run, context.clock())
     run_id = str(uuid.uuid4())
     session.add(
         RunRow(
@@ -193,7 +199,16 @@ def settle_dead(context: IngestContext, tenant: str) -> None:
             run = session.get_one(RunRow, (tenant, run_id))
             # Read again: it may have ended properly just before its lock was found free.
             if run.status == RunStatus.RUNNING.value:
-                _bury(run, context.clock())
+                bury(run, now=context.clock())
+
+
+def settle_all(context: IngestContext) -> None:
+    """The same of every tenant's runs; one that may be begun again waits again."""
+    with context.database.unguarded("a worker serves every tenant") as session:
+        going = select(RunRow.tenant).where(RunRow.status == RunStatus.RUNNING.value).distinct()
+        tenants = sorted(session.scalars(going))
+    for tenant in tenants:
+        settle_dead(context, tenant)
 
 
 def _going(session: Session, tenant: str, source: str | None = None) -> list[RunRow]:
@@ -214,11 +229,6 @@ def _died(context: IngestContext, run: RunRow) -> bool:
             return True
     except BusyError:
         return False
-
-
-def _bury(run: RunRow, now: datetime) -> None:
-    run.status, run.finished_at = RunStatus.FAILED.value, now
-    run.report = json.dumps({"status": RunStatus.FAILED.value, "error": INTERRUPTED})
 
 
 def queued(context: IngestContext) -> list[tuple[str, str]]:
@@ -242,6 +252,9 @@ def perform(
 ) -> RunStatus:
     """Carry out a run that waits. However it fares, its row says so in the end.
 
+    Asking for the same run twice, also at once, does no harm: one carries it out. A run whose
+    source somebody else is at goes on waiting.
+
     Args:
         context: the installation.
         tenant: whose run.
@@ -255,6 +268,8 @@ def perform(
     report: RunReport | None = None
     try:
         report = _ingest(context, tenant, asked, stopping)
+    except BusyError:
+        return run_state(context, tenant, run_id).status
     except IngestionError as error:
         failure = f"{error.code}: {error.message}"
     except Exception as error:

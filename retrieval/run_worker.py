@@ -69,10 +69,12 @@ def main() -> None:
 
 
 def carry_out_what_waits(runtime: Runtime, service: Service) -> None:
-    """One run after the other, the longest waiting first, until none waits."""
-    context = runtime.ingest_context()
-    while not service.gone() and (waiting := runs.queued(context)):
+    """One run after the other, the longest waiting first, each of them once."""
+    context, tried = runtime.ingest_context(), set[tuple[str, str]]()
+    # One whose source somebody else is at goes on waiting, and is tried again at the next word.
+    while not service.gone() and (waiting := [r for r in runs.queued(context) if r not in tried]):
         tenant, run_id = waiting[0]
+        tried.add(waiting[0])
         status = runs.perform(context, tenant, run_id, stopping=service.gone)
         _log.info("run_ended", run_id=run_id, status=status.value)
 

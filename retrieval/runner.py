@@ -1,5 +1,6 @@
-"""Who carries out the runs that are asked of a service: a process of its own, started when needed.
+"""Who carries out the runs that are asked of a service: a process of its own, or workers elsewhere.
 
+The process is started when it is needed; the workers are told of runs (:mod:`retrieval.queue`).
 A service that dies takes nothing with it: the process notices, and puts its run back to wait.
 A process that dies leaves its run to be found interrupted (:mod:`ingestion.runs`).
 """
@@ -13,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ingestion.runs import queued
+from retrieval.queue.kind import QueueKind
 
 if TYPE_CHECKING:
     from retrieval.runtime import Runtime
@@ -32,6 +34,15 @@ class Runner(Protocol):
 
     def close(self) -> None:
         """Stop; what is not done waits for the next service."""
+
+
+def create_runner(runtime: Runtime) -> Runner:
+    """The runner that the settings name."""
+    if runtime.settings.queue is QueueKind.POSTGRES:
+        from retrieval.queue.runner import QueueRunner  # noqa: PLC0415 - an extra
+
+        return QueueRunner(runtime)
+    return ChildRunner(runtime)
 
 
 class ChildRunner:

@@ -115,13 +115,6 @@ class Settings(LimitSettings, DatabaseSettings):
         description="`clearance quality prune` removes records of answers, checks and opinions "
         "that are older than this; default: they are kept for good.",
     )
-    quality_keep_days: int | None = Field(
-        default=None,
-        ge=1,
-        le=36_500,
-        description="`clearance quality prune` removes records of answers, checks and opinions "
-        "that are older than this; default: they are kept for good.",
-    )
     index_idle_seconds: float = Field(
         default=300, gt=0, description="The index process ends after this long without clients."
     )
@@ -140,7 +133,7 @@ class Settings(LimitSettings, DatabaseSettings):
     queue: QueueKind = Field(
         default=QueueKind.BESIDE,
         description="Who carries out runs asked for over REST: beside (a process beside each "
-        "service) or postgres (`clearance worker`, told by the catalogue's PostgreSQL; extra queue).",
+        "service) or postgres (`clearance worker`, told by PostgreSQL; extra queue).",
     )
     host: str = Field(default="127.0.0.1", description="Address that serve binds to.")
     port: int = Field(default=8321, ge=0, le=65535, description="Port that serve binds to.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import select, update
 
 from acl.admin.freshness import confirm, limit_age
-from ingestion.errors import IngestionError
+from ingestion.errors import IngestionError, RunBusyError
 from ingestion.lock import exclusive
 from ingestion.models import DocumentRow, RunRow, SourceRow
 from ingestion.report import RunStatus
@@ -70,6 +70,9 @@ def begin(
     """Record the attempt before anything else. Returns the source's cursor.
 
     How the last run ended stays as it was until this one ends: a run going on is no failure.
+
+    Raises:
+        RunBusyError: it is an announced run that no longer waits.
     """
     tenant, now = report.tenant, report.started_at
     with exclusive(context.lock_path), context.database.write(tenant) as session:
@@ -96,8 +99,12 @@ def begin(
         if run is None:
             run = RunRow(tenant=tenant, id=report.run_id, source=report.source)
             session.add(run)
+            run.options = json.dumps(options, sort_keys=True)  # else as they were asked for
+        elif run.status != RunStatus.QUEUED.value:
+            # Somebody was told of it twice: it is done, or was cancelled just now.
+            raise RunBusyError(f"run {run.id} is {run.status} already")
         run.started_at, run.status, run.report = now, RunStatus.RUNNING.value, "{}"
-        run.options, run.progress = json.dumps(options, sort_keys=True), "{}"
+        run.progress = "{}"
         return row.cursor
 
 
@@ -112,8 +119,22 @@ def _bury(session: Session, report: RunReport, *, now: datetime) -> None:
         )
     )
     for run in dead:
-        run.status, run.finished_at = RunStatus.FAILED.value, now
-        run.report = json.dumps({"status": RunStatus.FAILED.value, "error": INTERRUPTED})
+        bury(run, now=now)
+
+
+def bury(run: RunRow, *, now: datetime) -> None:
+    """Say of a run whose process ended before it did that it was interrupted.
+
+    One that may be begun again waits again, unless somebody has asked it to stop.
+    """
+    options = json.loads(run.options)
+    left = options.get("attempts", 1) - 1
+    run.options = json.dumps(options | {"attempts": max(left, 1)}, sort_keys=True)
+    if left > 0 and run.cancelled_at is None:
+        run.status, run.progress = RunStatus.QUEUED.value, "{}"
+        return
+    run.status, run.finished_at = RunStatus.FAILED.value, now
+    run.report = json.dumps({"status": RunStatus.FAILED.value, "error": INTERRUPTED})
 
 
 def end(context: IngestContext, report: RunReport, how: End) -> None:

@@ -39,7 +39,7 @@ from retrieval.mcp import metadata
 from retrieval.mcp.http import McpEndpoint
 from retrieval.metrics import PrometheusMetrics
 from retrieval.pushing import PushDesk
-from retrieval.runner import ChildRunner
+from retrieval.runner import create_runner
 from retrieval.telemetry import failure
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def create_app(runtime: Runtime, *, runner: Runner | None = None) -> FastAPI:
 
     Args:
         runtime: the installation.
-        runner: carries out index runs; None for a process beside the service.
+        runner: carries out index runs; None for the one the settings name.
     """
-    carrying_out = ChildRunner(runtime) if runner is None else runner
+    carrying_out = create_runner(runtime) if runner is None else runner
     metrics = PrometheusMetrics()
     mcp = McpEndpoint(runtime)
 

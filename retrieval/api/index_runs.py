@@ -23,6 +23,7 @@ from retrieval.api.auth import PROBLEMS, Authorised, guarded
 from retrieval.api.boundary import route_of
 from retrieval.api.documents import IdempotencyKey, PostOf
 from retrieval.api.routes import RuntimeOf
+from retrieval.queue.kind import ATTEMPTS
 
 MAX_PAGE: Final = 500
 _COUNTS: Final = (
@@ -60,9 +61,10 @@ class RunRequest(Strict):
         default=False, description="Accept a listing that shrank unusually."
     )
 
-    def options(self) -> runs.RunOptions:
+    def options(self, *, attempts: int) -> runs.RunOptions:
         """As the core knows them."""
         return runs.RunOptions(
+            attempts=attempts,
             full=self.full,
             dry_run=self.dry_run,
             since=self.since,
@@ -158,8 +160,9 @@ def create_index_run(
         if before is not None:
             run_id = before.body
         else:
+            options = body.options(attempts=ATTEMPTS[runtime.settings.queue])
             run_id = runs.submit(
-                context, session, tenant, body.source, body.options(), by=str(caller.subject)
+                context, session, tenant, body.source, options, by=str(caller.subject)
             )
             if sent is not None:
                 reply = idempotency.Reply(202, run_id)

@@ -33,6 +33,7 @@ from retrieval.cli import (
     sources,
     status,
     verify,
+    worker,
 )
 from retrieval.cli.exits import reported
 from retrieval.cli.opening import Globals
@@ -85,6 +86,7 @@ reindex.register(app)
 query.register(app)
 verify.register(app)
 serve.register(app)
+worker.register(app)
 status.register(app)
 duplicates.register(app)
 doctor.register(app)

@@ -1,0 +1,53 @@
+"""Where the queue's tables stand: in a schema of their own, named after the library's version.
+
+The library has no migrations of its own to run, and needs none: what is queued can be said again.
+So a new version begins with new tables, and while replicas are replaced one by one, each version's
+workers hear of every run. The tables of former versions hold nothing that is needed; drop their
+schemas at leisure. What never lives here: anything that is not also in the catalogue.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from procrastinate.schema import SchemaManager
+from psycopg import sql
+from sqlalchemy import make_url
+
+if TYPE_CHECKING:
+    from acl.postgres import Connections
+
+SCHEMA: Final = f"clearance_queue_{version('procrastinate').replace('.', '_')}"
+_ONE_MAKER: Final = 20261123
+
+
+def address(url: str) -> str:
+    """The catalogue's URL as PostgreSQL's own library reads it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def parameters(connections: Connections) -> dict[str, Any]:
+    """How each connection of the queue is made: it sees the queue's tables, and no others."""
+    silence = connections.silence_seconds
+    return {
+        "connect_timeout": connections.connect_seconds,
+        "options": f"-c search_path={SCHEMA}",
+        "application_name": "clearance queue",
+        # A host that vanished is noticed, also by whoever only listens.
+        "keepalives_idle": max(1, silence // 2),
+        "keepalives_interval": max(1, silence // 8),
+        "keepalives_count": 4,
+    }
+
+
+def make(url: str, connections: Connections) -> None:
+    """Make the tables unless they are there; of several who try, one does."""
+    known = sql.SQL("SELECT to_regnamespace({})").format(sql.Literal(SCHEMA))
+    with psycopg.connect(address(url), **parameters(connections)) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_ONE_MAKER])
+        row = connection.execute(known).fetchone()
+        if row is not None and row[0] is None:
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(SCHEMA)))
+            connection.execute(SchemaManager.get_schema())
