@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from acl.scope import AccessScope
 
     Payload: TypeAlias = Mapping[str, str | tuple[str, ...]]
-    Place: TypeAlias = Mapping[str, str | int | None]
+    Place: TypeAlias = Mapping[str, str | int | tuple[str, ...] | None]
 
 TENANT = "tenant"
 ACL = "acl"
@@ -79,9 +79,10 @@ def _holds(condition: AnyOf, payload: Payload) -> bool:
     return not set((held,) if isinstance(held, str) else held).isdisjoint(condition.values)
 
 
-def _met(condition: Condition, held: str | int | None) -> bool:
+def _met(condition: Condition, held: str | int | tuple[str, ...] | None) -> bool:
     if isinstance(condition, AnyOf):
-        return held in condition.values
+        values = held if isinstance(held, tuple) else (held,)
+        return not set(values).isdisjoint(condition.values)
     low, high = condition.low, condition.high
     return isinstance(held, int) and (low is None or low <= held) and (high is None or held < high)
 

@@ -64,6 +64,8 @@ class Place:
     modified_at: datetime | None
     pending_since: datetime | None = None
     media_type: str = ""
+    tags: str = "[]"
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +313,8 @@ def _places() -> Select[*tuple[Any, ...]]:
         DocumentRow.modified_at,
         DocumentRow.pending_since,
         DocumentRow.media_type,
+        DocumentRow.tags,
+        DocumentRow.language,
     )
     return (
         columns.join(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from sqlalchemy import select
 
 from acl.orm import batches
+from ingestion.labels import tags_text
 from ingestion.models import DocumentRow, VersionRow, is_current
 from ingestion.prepare import PREPARED_BY
 from ingestion.records import DeliveryRow
@@ -91,6 +92,8 @@ class Standing:
     media_type: str
     source_sha256: str
     sanitiser: str
+    tags: str
+    language: str | None
 
     def has_content(self, sha: str) -> bool:
         """True if it was made from these bytes."""
@@ -104,6 +107,8 @@ class Standing:
             == (sha, acl_id, item.uri, PREPARED_BY)
             and item.title in {None, self.title}
             and item.media_type in {None, self.media_type}
+            and (item.tags is None or tags_text(item.tags) == self.tags)
+            and item.language in {None, self.language}
         )
 
 
@@ -133,6 +138,8 @@ def standing(session: Session, tenant: str, ids: Sequence[str]) -> dict[str, Sta
                 DocumentRow.media_type,
                 VersionRow.source_sha256,
                 VersionRow.sanitiser,
+                DocumentRow.tags,
+                DocumentRow.language,
             )
             .join(
                 VersionRow,

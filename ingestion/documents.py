@@ -53,6 +53,8 @@ class ParsedDocument:
         findings: What the parser left out or distrusts, such as text hidden by markup.
         markup: How the sanitiser must read ``text``.
         parser: Name and version, such as ``pdf/1``; a new version means a new extraction.
+        tags: What it says it is about, as of :mod:`ingestion.labels`.
+        language: What language it says it is in, likewise.
     """
 
     text: str
@@ -63,6 +65,8 @@ class ParsedDocument:
     findings: tuple[Finding, ...]
     markup: Markup
     parser: str
+    tags: tuple[str, ...] = ()
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,10 @@ class SourceItem:
         sequence: Its place in the source's own order of changes; a lower one that comes later is
             late and changes nothing. None leaves that to ``modified_at`` in microseconds.
         place: Where the source finds it again, in words of its own; ``fetch`` gets it back.
+        tags: What it is about, as of :func:`ingestion.labels.spelled_tags`; None leaves that to
+            the document, and none at all says it is about nothing in particular.
+        language: What language it is in, as of :func:`ingestion.labels.spelled_language`; None
+            leaves that to the document.
     """
 
     external_id: str
@@ -121,6 +129,8 @@ class SourceItem:
     formerly: str | None = None
     sequence: int | None = None
     place: str | None = None
+    tags: tuple[str, ...] | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from acl.orm import batches
+from ingestion.labels import tags_text
 from ingestion.models import DocumentRow, VersionRow, is_current
 from ingestion.prepare import PREPARED_BY
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from ingestion.context import IngestContext
+    from ingestion.documents import SourceItem
 
 _PAGE: Final = 1_000
 
@@ -32,11 +34,17 @@ class Held:
     source_sha256: str
     sanitiser: str
     revision: str | None
+    tags: str
+    language: str | None
     deleted: bool
 
-    def stands(self, acl_id: str, uri: str) -> bool:
-        """True if it is under this ACL and at this place, and was made as it would be made now."""
-        return (self.acl_id, self.uri, self.sanitiser) == (acl_id, uri, PREPARED_BY)
+    def stands(self, acl_id: str, item: SourceItem) -> bool:
+        """True if it is under this ACL and labelled so, and was made as it would be made now."""
+        return (
+            (self.acl_id, self.uri, self.sanitiser) == (acl_id, item.uri, PREPARED_BY)
+            and (item.tags is None or tags_text(item.tags) == self.tags)
+            and item.language in {None, self.language}
+        )
 
     def is_at(self, revision: str | None) -> bool:
         """True if its source marks its content as it did when it was last fetched."""
@@ -56,6 +64,8 @@ def held_among(session: Session, tenant: str, source: str, names: Sequence[str])
                 VersionRow.source_sha256,
                 VersionRow.sanitiser,
                 DocumentRow.revision,
+                DocumentRow.tags,
+                DocumentRow.language,
                 DocumentRow.deleted_at,
             )
             .join(
@@ -68,7 +78,7 @@ def held_among(session: Session, tenant: str, source: str, names: Sequence[str])
                 DocumentRow.external_id.in_(some),
             )
         )
-        found.update((row[0], Held(*row[1:7], deleted=row[7] is not None)) for row in rows)
+        found.update((row[0], Held(*row[1:9], deleted=row[9] is not None)) for row in rows)
     return found
 
 

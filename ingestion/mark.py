@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from acl.models import Tenant
 from acl.orm import batches
 from ingestion.books import book
+from ingestion.labels import tags_text
 from ingestion.models import DocumentRow, VersionRow
 from ingestion.places import Settled, Tally, put_places, settle_chunks, take_places
 from ingestion.prepare import PREPARED_BY, pack
@@ -114,6 +115,8 @@ def _upsert_document(
     row.title = up.item.title or parsed.title or up.item.external_id.rsplit("/", 1)[-1]
     row.uri = up.item.uri
     row.media_type = parsed.media_type
+    row.tags = tags_text(up.tags)
+    row.language = up.language
     row.acl_id = up.acl_id
     row.checked_at = now
     row.modified_at = up.item.modified_at

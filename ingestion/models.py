@@ -119,7 +119,8 @@ class DocumentRow(TenantScoped, Base):
     """A document. ``deleted_at`` is its tombstone: set first, and final for what was deleted.
 
     ``revision`` is the source's own mark of its content (an ETag), where there is one.
-    ``pending_since`` is set while the source is known to hold a newer version than is served.
+    ``pending_since`` is set while the source is known to hold a newer version than is served;
+    ``tags`` (a JSON list) and ``language`` are as of :mod:`ingestion.labels`.
     """
 
     __tablename__ = "document"
@@ -137,6 +138,8 @@ class DocumentRow(TenantScoped, Base):
     deleted_at: Mapped[datetime | None]
     revision: Mapped[str | None]
     pending_since: Mapped[datetime | None]
+    tags: Mapped[str] = mapped_column(default="[]", server_default="[]")
+    language: Mapped[str | None]
 
     __table_args__ = (
         ForeignKeyConstraint(["tenant", "source"], ["source.tenant", "source.name"]),

@@ -23,6 +23,16 @@ class Upsert:
     prepared: Prepared
     chunk_ids: tuple[str, ...]
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What its source says it is about, or else the document itself."""
+        return self.prepared.parsed.tags if self.item.tags is None else self.item.tags
+
+    @property
+    def language(self) -> str | None:
+        """What language its source says it is in, or else the document itself."""
+        return self.item.language or self.prepared.parsed.language
+
     def chunks(self) -> zip[tuple[str, PreparedChunk]]:
         """Chunk ids beside their chunks, in order."""
         return zip(self.chunk_ids, self.prepared.chunks, strict=True)

@@ -183,4 +183,7 @@ def unpack(stored: bytes) -> ParsedDocument:
         findings=tuple(Finding.from_dict(finding) for finding in fields["findings"]),
         markup=Markup(fields["markup"]),
         parser=fields["parser"],
+        # Not in what was stored before documents were read for them.
+        tags=tuple(fields.get("tags", ())),
+        language=fields.get("language"),
     )

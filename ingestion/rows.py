@@ -12,6 +12,7 @@ from acl.orm import batches
 from ingestion.index.facets import Facets, ordered, ticks
 from ingestion.index.lexical import encode_document
 from ingestion.index.port import Point
+from ingestion.labels import read_tags
 from ingestion.models import ChunkRow, ChunkState, DocumentRow, OccurrenceRow
 from ingestion.plan import occurrence_hash
 
@@ -124,20 +125,46 @@ def row_hash(secret: bytes, row: OccurrenceRow, document: DocumentRow) -> int:
         row.document_id,
         row.version,
         span=(row.start, row.end),
-        label=f"{document.title}\0{document.uri}",
+        label=_label(document),
     )
     return int.from_bytes(item, "big")
 
 
+def _label(document: DocumentRow) -> str:
+    """What of a document, beside its text, a caller is shown or can ask by.
+
+    Documents without tags and language count as they did before there were any.
+    """
+    shown = f"{document.title}\0{document.uri}"
+    if document.tags == "[]" and document.language is None:
+        return shown
+    return f"{shown}\0{document.language or ''}\0{document.tags}"
+
+
 def facets_of(document: DocumentRow) -> Facets:
     """What can be filtered on of a place in a document, as the document now is."""
-    return facets(document.source, document.id, document.media_type, document.modified_at)
+    return facets(
+        document.source,
+        document.id,
+        document.media_type,
+        document.modified_at,
+        tags=read_tags(document.tags),
+        language=document.language,
+    )
 
 
-def facets(source: str, document: str, media_type: str, modified_at: datetime | None) -> Facets:
+def facets(
+    source: str,
+    document: str,
+    media_type: str,
+    modified_at: datetime | None,
+    *,
+    tags: tuple[str, ...],
+    language: str | None,
+) -> Facets:
     """What can be filtered on of a place in a document of these properties."""
     modified = None if modified_at is None else ticks(modified_at)
-    return Facets(source, document, media_type, modified)
+    return Facets(source, document, media_type, modified, tags, language)
 
 
 def places_of(
@@ -153,6 +180,8 @@ def places_of(
                 DocumentRow.id,
                 DocumentRow.media_type,
                 DocumentRow.modified_at,
+                DocumentRow.tags,
+                DocumentRow.language,
             )
             .join(
                 DocumentRow,
@@ -165,7 +194,14 @@ def places_of(
                 OccurrenceRow.chunk_id.in_(some),
             )
         )
-        for ident, source, document, media_type, modified_at in rows:
-            place = facets(source, document, media_type, modified_at)
+        for ident, source, document, media_type, modified_at, tags, language in rows:
+            place = facets(
+                source,
+                document,
+                media_type,
+                modified_at,
+                tags=read_tags(tags),
+                language=language,
+            )
             found.setdefault(ident, set()).add(place)
     return {ident: ordered(places) for ident, places in found.items()}

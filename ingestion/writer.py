@@ -150,7 +150,14 @@ def _places(batch: Batch, target: Target) -> dict[str, set[Facets]]:
     places: dict[str, set[Facets]] = defaultdict(set)
     for up in batch.upserts:
         media_type, modified_at = up.prepared.parsed.media_type, up.item.modified_at
-        here = facets(batch.source, up.document_id, media_type, modified_at)
+        here = facets(
+            batch.source,
+            up.document_id,
+            media_type,
+            modified_at,
+            tags=up.tags,
+            language=up.language,
+        )
         for ident, _ in target.chunks[up.document_id]:
             places[ident].add(here)
     return places

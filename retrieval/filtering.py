@@ -9,6 +9,7 @@ from acl.conditions import SOURCE, stands
 from ingestion.active import generation_row
 from ingestion.errors import IndexOutdatedError
 from ingestion.index.facets import LAYOUT
+from ingestion.labels import read_tags
 from ingestion.rows import facets
 
 if TYPE_CHECKING:
@@ -58,4 +59,11 @@ def standing_where(
 
 
 def _facets(place: Place) -> Facets:
-    return facets(place.source, place.document_id, place.media_type, place.modified_at)
+    return facets(
+        place.source,
+        place.document_id,
+        place.media_type,
+        place.modified_at,
+        tags=read_tags(place.tags),
+        language=place.language,
+    )

@@ -24,7 +24,8 @@ from pydantic import (
 )
 
 from acl.conditions import SOURCE, Between, caller_filter
-from ingestion.index.facets import DOCUMENT, MEDIA_TYPE, MODIFIED, ticks
+from ingestion.index.facets import DOCUMENT, LANGUAGE, MEDIA_TYPE, MODIFIED, TAGS, ticks
+from ingestion.labels import LANGUAGE_SHAPE, spelled_tag
 
 if TYPE_CHECKING:
     from acl.conditions import Condition
@@ -45,6 +46,13 @@ def _media_type(value: str) -> str:
     return lowered
 
 
+def _language(value: str) -> str:
+    lowered = value.lower()
+    if not LANGUAGE_SHAPE.fullmatch(lowered):
+        raise ValueError('give a language of two or three letters without a region, such as "de"')
+    return lowered
+
+
 def _instant(value: Any) -> Any:
     # A number, also one in quotes, would be taken for seconds, or for milliseconds, by its size.
     if not isinstance(value, datetime) and not (isinstance(value, str) and _ISO.match(value)):
@@ -61,6 +69,8 @@ def _certain(value: datetime) -> datetime:
 
 
 MediaType = Annotated[Name, AfterValidator(_media_type)]
+Tag = Annotated[Name, AfterValidator(spelled_tag)]
+Language = Annotated[Name, AfterValidator(_language)]
 Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_certain)]
 
 
@@ -109,6 +119,20 @@ class Filters(BaseModel):
         description="Only documents of these types, such as text/markdown or application/pdf.",
         examples=[["application/pdf"]],
     )
+    tags: list[Tag] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_FILTER_VALUES,
+        description="Only documents that have one of these tags, upper and lower case alike.",
+        examples=[["travel"]],
+    )
+    language: list[Language] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_FILTER_VALUES,
+        description="Only documents that say they are in one of these languages, such as de.",
+        examples=[["de"]],
+    )
     modified_at: Period | None = Field(
         default=None,
         description="Only documents last modified within this period, as their source says. "
@@ -129,6 +153,8 @@ def conditions(filters: Filters) -> tuple[Condition, ...]:
         SOURCE: filters.source,
         DOCUMENT: filters.document_id,
         MEDIA_TYPE: filters.media_type,
+        TAGS: filters.tags,
+        LANGUAGE: filters.language,
     }
     own: tuple[Condition, ...] = caller_filter(
         {field: tuple(values) for field, values in given.items() if values is not None}

@@ -17,6 +17,7 @@ from acl.orm import batches
 from ingestion.erasure.begun import Begun, new_id, unfinished
 from ingestion.erasure.traces import lost_chunks
 from ingestion.errors import ErasureError
+from ingestion.labels import read_tags
 from ingestion.models import DocumentRow, OccurrenceRow, VersionRow
 from ingestion.prepare import unpack
 
@@ -195,7 +196,8 @@ def _says(session: Session, tenant: str, term: str) -> Callable[[DocumentRow], b
     """Whether a document says a term, in what it is called or in any stored version."""
 
     def says(row: DocumentRow) -> bool:
-        if any(term in name.casefold() for name in (row.title, row.external_id, row.uri)):
+        names = (row.title, row.external_id, row.uri, *read_tags(row.tags))
+        if any(term in name.casefold() for name in names):
             return True
         stored = session.scalars(
             select(VersionRow.extraction).where(

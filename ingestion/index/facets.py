@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 DOCUMENT: Final = "document"
 MEDIA_TYPE: Final = "media_type"
 MODIFIED: Final = "modified"
+TAGS: Final = "tags"
+LANGUAGE: Final = "language"
 
-KEYWORD_FACETS: Final = (SOURCE, DOCUMENT, MEDIA_TYPE)
+KEYWORD_FACETS: Final = (SOURCE, DOCUMENT, MEDIA_TYPE, TAGS, LANGUAGE)
 NUMBER_FACETS: Final = (MODIFIED,)
 FILTERABLE_FIELDS: Final = frozenset({*KEYWORD_FACETS, *NUMBER_FACETS})
 
 LAYOUT: Final = 2
 """The layout of what is stored to be filtered on. A generation of an older one answers filters on
-sources alone, and every field once it has been built anew."""
+sources alone, and every field once it has been built anew.
+
+A field that came later needs no new one if a point without it means a document without it, as with
+tags and language: what an older point lacks, its document lacks too."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
@@ -40,20 +45,26 @@ class Facets:
         document: id of the document.
         media_type: what its content turned out to be.
         modified: :func:`ticks` of when the source says it was modified; None if it does not.
+        tags: as of :mod:`ingestion.labels`, sorted.
+        language: likewise; None if nobody says.
     """
 
     source: str
     document: str
     media_type: str
     modified: int | None = None
+    tags: tuple[str, ...] = ()
+    language: str | None = None
 
-    def fields(self) -> dict[str, str | int | None]:
+    def fields(self) -> dict[str, str | int | tuple[str, ...] | None]:
         """The same by field name."""
         return {
             SOURCE: self.source,
             DOCUMENT: self.document,
             MEDIA_TYPE: self.media_type,
             MODIFIED: self.modified,
+            TAGS: self.tags,
+            LANGUAGE: self.language,
         }
 
 
@@ -68,6 +79,8 @@ def ordered(places: Iterable[Facets]) -> tuple[Facets, ...]:
                 one.media_type,
                 one.modified is not None,
                 one.modified or 0,
+                one.tags,
+                one.language or "",
             ),
         )
     )

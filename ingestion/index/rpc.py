@@ -182,11 +182,17 @@ def _unpack_own(field: str, *rest: Any) -> Condition:
 
 
 def _pack_facets(places: Sequence[Facets]) -> list[list[Any]]:
-    return [[one.source, one.document, one.media_type, one.modified] for one in places]
+    return [
+        [one.source, one.document, one.media_type, one.modified, one.tags, one.language]
+        for one in places
+    ]
 
 
 def _unpack_facets(packed: list[list[Any]]) -> tuple[Facets, ...]:
-    return tuple(Facets(*one) for one in packed)
+    return tuple(
+        Facets(source, document, media_type, modified, tuple(tags), language)
+        for source, document, media_type, modified, tags, language in packed
+    )
 
 
 def _pack_floats(vector: NDArray[np.float32]) -> str:

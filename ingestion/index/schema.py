@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from acl.conditions import ACL, TENANT
 from ingestion.errors import IndexUnavailableError
-from ingestion.index.facets import KEYWORD_FACETS, MODIFIED, ordered
+from ingestion.index.facets import KEYWORD_FACETS, MODIFIED, TAGS, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -63,12 +63,21 @@ def placed(places: Collection[Facets]) -> dict[str, object]:
     """The part of the payload that says where a chunk stands; always the same keys."""
     each = [one.fields() for one in ordered(places)]
     stored: dict[str, object] = {
-        field: sorted({str(one[field]) for one in each}) for field in KEYWORD_FACETS
+        field: sorted({value for one in each for value in _values(one[field])})
+        for field in KEYWORD_FACETS
     }
     stored[MODIFIED] = sorted({p.modified for p in places if p.modified is not None})
     stored[STANDS] = OFTEN if len(each) > 1 else ONCE
-    stored[PLACES] = each if len(each) > 1 else []
+    apart = each if len(each) > 1 else []
+    stored[PLACES] = [{**one, TAGS: list(_values(one[TAGS]))} for one in apart]
     return stored
+
+
+def _values(held: str | int | tuple[str, ...] | None) -> tuple[str, ...]:
+    """What a place holds in one field, as the words it is found by."""
+    if isinstance(held, tuple):
+        return held
+    return () if held is None else (str(held),)
 
 
 def checked_name(generation: str) -> str:

@@ -15,6 +15,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingestion.documents import ParsedDocument
 from ingestion.errors import ParseError, ParseErrorCode
+from ingestion.labels import language_within
 from ingestion.parsing.decoding import decode
 from ingestion.parsing.flow import Flow
 from ingestion.parsing.limits import ParseLimits
@@ -108,7 +109,13 @@ def parse_html(content: bytes, media_type: str, limits: ParseLimits) -> ParsedDo
         findings=tuple(walk.findings),
         markup=Markup.HTML_TEXT,
         parser=PARSER_VERSION,
+        language=language_within(_language(tree)),
     )
+
+
+def _language(tree: LexborHTMLParser) -> str | None:
+    page = tree.css_first("html")
+    return None if page is None else page.attributes.get("lang")
 
 
 @dataclass(frozen=True, slots=True)

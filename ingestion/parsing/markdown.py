@@ -6,12 +6,14 @@ never lives here: rendering, or judging links and embedded HTML (the sanitiser d
 
 import re
 from itertools import accumulate, pairwise
+from typing import Any
 
 import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ingestion.documents import Heading, ParsedDocument
+from ingestion.labels import language_within, tags_within
 from ingestion.parsing.decoding import decode
 from ingestion.parsing.limits import ParseLimits
 from verifier.sanitise import Markup
@@ -37,7 +39,8 @@ def parse_markdown(content: bytes, media_type: str, limits: ParseLimits) -> Pars
         # Blanked, not cut: the lines must keep their numbers, and `---` would make a heading of it.
         blocks = "\n" * front[0].count("\n") + text[front.end() :]
     headings = _headings(text, blocks, limits)
-    title = _front_title(front["yaml"]) if front else None
+    stated = _front_matter(front["yaml"]) if front else {}
+    title = _title(stated.get("title"))
     if title is None and headings and headings[0].level == 1:
         title = headings[0].text[:_MAX_TITLE] or None
     return ParsedDocument(
@@ -49,6 +52,8 @@ def parse_markdown(content: bytes, media_type: str, limits: ParseLimits) -> Pars
         findings=(),
         markup=Markup.MARKDOWN,
         parser=PARSER_VERSION,
+        tags=tags_within(stated.get("tags")),
+        language=language_within(stated.get("lang") or stated.get("language")),
     )
 
 
@@ -79,13 +84,16 @@ def _visible(tokens: list[Token]) -> str:
     return " ".join("".join(parts).split())
 
 
-def _front_title(source: str) -> str | None:
-    """Return the ``title`` of YAML front matter; front matter that is no mapping has none."""
+def _front_matter(source: str) -> dict[Any, Any]:
+    """Return the fields of YAML front matter; front matter that is no mapping has none."""
     if len(source) > _MAX_FRONT_MATTER:
-        return None
+        return {}
     try:
         front = yaml.safe_load(source)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return None
-    title = front.get("title") if isinstance(front, dict) else None
-    return " ".join(title.split())[:_MAX_TITLE] or None if isinstance(title, str) else None
+        return {}
+    return front if isinstance(front, dict) else {}
+
+
+def _title(stated: object) -> str | None:
+    return " ".join(stated.split())[:_MAX_TITLE] or None if isinstance(stated, str) else None

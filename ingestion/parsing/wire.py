@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ingestion.documents import Heading, ParsedDocument, Span
 from ingestion.errors import ParseError, ParseErrorCode
+from ingestion.labels import spelled_language, spelled_tags
 from ingestion.parsing.limits import ParseLimits
 from verifier.findings import Finding
 from verifier.sanitise import Markup
@@ -46,6 +47,8 @@ def unpack_document(fields: dict[str, Any]) -> ParsedDocument:
         findings=tuple(Finding.from_dict(finding) for finding in fields["findings"]),
         markup=Markup(fields["markup"]),
         parser=str(fields["parser"]),
+        tags=spelled_tags(fields["tags"]),
+        language=None if fields["language"] is None else spelled_language(fields["language"]),
     )
 
 

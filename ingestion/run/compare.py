@@ -213,7 +213,7 @@ class Comparison:
             return _Done(Outcome(item.external_id, Change.SKIPPED))
         case = _Case(self._context, self._tenant, item, acl_id, known, self._stream)
         live = known.live
-        stands = live is not None and not known.renamed and live.stands(acl_id, item.uri)
+        stands = live is not None and not known.renamed and live.stands(acl_id, item)
         if live is not None and stands and live.is_at(item.revision) and not self._full:
             return _Done(case.unchanged())
         try:

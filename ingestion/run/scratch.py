@@ -208,5 +208,7 @@ def _unpack(kind: str, body: str) -> Entry:
     values = json.loads(body)
     if values.get("modified_at") is not None:
         values["modified_at"] = datetime.fromisoformat(values["modified_at"])
+    if values.get("tags") is not None:
+        values["tags"] = tuple(values["tags"])
     entry: Entry = _KINDS[kind](**values)
     return entry

@@ -235,6 +235,8 @@ class ManifestSource:
             revision=row.revision,
             formerly=row.formerly,
             sequence=row.sequence,
+            tags=row.tags,
+            language=row.language,
             place=entry.place,
         )
 

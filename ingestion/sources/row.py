@@ -10,11 +10,22 @@ import binascii
 import re
 import unicodedata
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from acl import strict_json
 from ingestion.errors import RowError
+from ingestion.labels import spelled_language, spelled_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +36,17 @@ MAX_ID: Final = 1_024
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://[^\s]+")
 # A person follows a citation in a browser, where these run instead of leading anywhere.
 _RUNS: Final = frozenset({"javascript", "vbscript", "data", "blob"})
+
+
+def _tags(value: object) -> object:
+    """Tags as a row states them: a list, or text that is one in JSON or has commas between them."""
+    if isinstance(value, str):
+        listed = value.lstrip().startswith("[")
+        parts = (part for part in value.split(",") if part.strip())
+        value = strict_json.loads(value) if listed else list(parts)
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise ValueError("must be a list of words, or words between commas")
+    return spelled_tags(value)
 
 
 class Row(BaseModel):
@@ -43,6 +65,8 @@ class Row(BaseModel):
         revision: A mark that changes whenever the content does.
         formerly: The external id it had before.
         sequence: Its place in the order of changes.
+        tags: What it is about: a list, or words between commas.
+        language: What language it is in, such as ``de``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
@@ -59,6 +83,8 @@ class Row(BaseModel):
     revision: str | None = Field(default=None, max_length=256)
     formerly: str | None = None
     sequence: int | None = Field(default=None, ge=0, lt=2**63)
+    tags: Annotated[tuple[str, ...], BeforeValidator(_tags)] | None = None
+    language: Annotated[str, AfterValidator(spelled_language)] | None = None
 
     @field_validator("external_id", "formerly")
     @classmethod

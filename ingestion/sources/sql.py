@@ -58,6 +58,8 @@ class Columns(KindConfig):
         revision: A mark that changes whenever the content does; it spares reading the content.
         sequence: A number that grows with every change.
         formerly: The external id it had before.
+        tags: What it is about: words between commas, a JSON list, or an array.
+        language: What language it is in, such as ``de``.
     """
 
     external_id: str
@@ -74,6 +76,8 @@ class Columns(KindConfig):
     revision: str | None = None
     sequence: str | None = None
     formerly: str | None = None
+    tags: str | None = None
+    language: str | None = None
 
 
 class SqlConfig(KindConfig):
@@ -225,6 +229,8 @@ class SqlSource:
             revision=row.revision,
             formerly=row.formerly,
             sequence=row.sequence,
+            tags=row.tags,
+            language=row.language,
             place=json.dumps(key if isinstance(key, int) else str(key)),
         )
 

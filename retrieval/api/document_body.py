@@ -24,6 +24,7 @@ from pydantic import (
 from acl.entries import MAX_NAME_LENGTH
 from ingestion.deliveries import Delete, Delivery, Put
 from ingestion.documents import AclEffect, AclEntrySpec, SourceItem
+from ingestion.labels import MAX_TAGS, spelled_language, spelled_tags
 from ingestion.push_acls import PushedAcl, anonymous
 
 MAX_ID_CHARS = 1024
@@ -115,6 +116,17 @@ class DocumentBody(_Strict):
     uri: Annotated[str, AfterValidator(_leads_somewhere)] | None = Field(
         default=None, max_length=MAX_URI_CHARS, description="Where a person finds the original."
     )
+    tags: Annotated[tuple[str, ...], AfterValidator(spelled_tags)] | None = Field(
+        default=None,
+        max_length=MAX_TAGS,
+        description="What it is about, to be filtered by. Null leaves it to the document.",
+        examples=[["travel", "finance"]],
+    )
+    language: Annotated[str, AfterValidator(spelled_language)] | None = Field(
+        default=None,
+        max_length=35,
+        description="What language it is in, such as de. Null leaves it to the document.",
+    )
     acl: (
         PushedEntries | Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_LENGTH)]
     ) = Field(description="Who may see it, or the name of an ACL that the source may use.")
@@ -150,6 +162,8 @@ class DocumentBody(_Strict):
             media_type=self.media_type,
             title=self.title,
             sequence=self.sequence,
+            tags=self.tags,
+            language=self.language,
         )
         acl: PushedAcl = (
             self.acl if isinstance(self.acl, str) else anonymous(source, self.acl.specs())

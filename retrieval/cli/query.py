@@ -45,6 +45,13 @@ def query(
         list[str] | None,
         typer.Option(help="Only documents of this type, such as text/markdown. Repeat."),
     ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only documents with this tag. Repeat.")
+    ] = None,
+    language: Annotated[
+        list[str] | None,
+        typer.Option(help="Only documents that say they are in this language. Repeat."),
+    ] = None,
     modified_since: Annotated[
         datetime | None,
         typer.Option(
@@ -78,7 +85,14 @@ def query(
             query=text,
             limit=limit,
             sources=source,
-            filters=filters_of(document, media_type, modified_since, modified_before),
+            filters=filters_of(
+                modified_since,
+                modified_before,
+                document_id=document,
+                media_type=media_type,
+                tags=tag,
+                language=language,
+            ),
             include=frozenset({Include.SCORES, Include.TIMINGS}) if as_json else frozenset(),
         )
         require_tenant(runtime, tenant)
@@ -93,12 +107,9 @@ def query(
 
 
 def filters_of(
-    documents: list[str] | None,
-    media_types: list[str] | None,
-    since: datetime | None,
-    before: datetime | None,
+    since: datetime | None, before: datetime | None, **lists: list[str] | None
 ) -> Filters | None:
-    """The filter that the options ask for; None without any.
+    """The filter that the options ask for, with fields that are lists by name; None without any.
 
     Raises:
         pydantic.ValidationError: a value is malformed; the message names the field.
@@ -106,13 +117,10 @@ def filters_of(
     from retrieval.filters import Filters, Period
 
     dated = since is not None or before is not None
-    if not (documents or media_types or dated):
-        return None
-    return Filters(
-        document_id=documents or None,
-        media_type=media_types or None,
-        modified_at=Period(since=since, before=before) if dated else None,
-    )
+    given: dict[str, object] = {field: values for field, values in lists.items() if values}
+    if dated:
+        given["modified_at"] = Period(since=since, before=before)
+    return Filters.model_validate(given) if given else None
 
 
 def suggestions(runtime: Runtime, caller: Caller, request: RetrieveRequest) -> Sequence[str]:

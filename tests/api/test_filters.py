@@ -60,6 +60,8 @@ def test_a_filter_narrows_an_answer(service: Service) -> None:
         {"modified_at": {"before": modified}},
         {"modified_at": {"since": "2199-01-01T00:00:00Z"}},
         {"document_id": [mine], "source": ["unheard"]},
+        {"tags": ["unheard"]},
+        {"language": ["de"]},
     ):
         assert "Travel policy" not in documents(service, "ann", filters=other), other
 
@@ -78,8 +80,16 @@ def test_a_hidden_document_answers_a_filter_as_one_that_does_not_exist(service: 
 @pytest.mark.parametrize(
     ("filters", "field", "remedy"),
     [
-        ({}, "body.filters", "give one of source, document_id, media_type, modified_at"),
-        ({"tags": [CANARY]}, "body.filters.tags", "no such field"),
+        ({}, "body.filters", "give one of source, document_id, media_type, tags, language"),
+        ({"tag": [CANARY]}, "body.filters.tag", "no such field"),
+        ({"tags": []}, "body.filters.tags", "at least 1"),
+        ({"tags": CANARY}, "body.filters.tags", "list"),
+        ({"tags": [" "]}, "body.filters.tags.0", "at least one character"),
+        ({"tags": [CANARY * 9]}, "body.filters.tags.0", "at most 64"),
+        ({"tags": ["a"] * 10_000}, "body.filters.tags", "at most 100"),
+        ({"language": ["de-AT"]}, "body.filters.language.0", "without a region"),
+        ({"language": [CANARY]}, "body.filters.language.0", "two or three letters"),
+        ({"language": [None]}, "body.filters.language.0", "string"),
         ({"tenant": [CANARY]}, "body.filters.tenant", "no such field"),
         ({"acl": [CANARY]}, "body.filters.acl", "no such field"),
         ({"source": []}, "body.filters.source", "at least 1"),
@@ -146,7 +156,9 @@ def test_as_many_values_as_are_allowed_work(service: Service) -> None:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
-        st.sampled_from(["source", "document_id", "media_type", "modified_at", "acl", "x"]),
+        st.sampled_from(
+            ["source", "document_id", "media_type", "tags", "language", "modified_at", "acl", "x"]
+        ),
         st.recursive(
             st.none() | st.integers() | st.text() | st.datetimes().map(datetime_text),
             lambda inner: (

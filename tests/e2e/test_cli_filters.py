@@ -34,7 +34,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with one Markdown document, which everyone may read."""
     home = tmp_path_factory.mktemp("home")
     (home / "docs").mkdir()
-    (home / "docs" / "travel.md").write_text("# Travel\n\nThe per diem abroad is 55 euros a day.\n")
+    (home / "docs" / "travel.md").write_text(
+        "---\ntags: [Travel]\nlang: en-GB\n---\n# Travel\n\nThe per diem abroad is 55 euros.\n"
+    )
     done = run(home, "ingest", str(home / "docs"), "-t", "acme", "--allow", "everyone")
     assert done.exit_code == 0, done.output
     run(home, "acl", "add-member", "group:staff", "user:ann", "-t", "acme")
@@ -58,6 +60,7 @@ def test_every_option_narrows(home: Path) -> None:
         mine,
         ("--media-type", "text/markdown"),
         ("--media-type", "application/pdf", "--media-type", "TEXT/markdown", *mine),
+        ("--tag", "travel", "--tag", "unheard", "--language", "EN"),
         ("--modified-since", "1d"),
         ("--modified-since", "2020-01-01"),
     ):
@@ -65,6 +68,8 @@ def test_every_option_narrows(home: Path) -> None:
         assert found["chunk_id"] == piece["chunk_id"], options
     for options in (
         ("--document", "unheard"),
+        ("--tag", "unheard"),
+        ("--tag", "travel", "--language", "de"),
         ("--media-type", "application/pdf"),
         ("--modified-before", "2020-01-01"),
         (*mine, "--modified-before", "1d"),
@@ -76,6 +81,7 @@ def test_every_option_narrows(home: Path) -> None:
     ("options", "said"),
     [
         (("--media-type", "pdf"), "such as text/markdown"),
+        (("--language", "German"), "two or three letters"),
         (("--modified-since", "soon"), "soon"),
         (("--modified-since", "2020-02-01", "--modified-before", "2020-01-01"), "since must lie"),
     ],

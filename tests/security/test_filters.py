@@ -32,13 +32,21 @@ OLD = NOON - timedelta(days=400)
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 WIKI = {
-    "rule.md": Shelved(RULE, "open", OLD),
+    "rule.md": Shelved(RULE, "open", OLD, ("rules", "travel"), "de"),
     "notes.txt": Shelved("Travel abroad: the allowance of interns is 20 euros.", "open"),
-    "undated.txt": Shelved("The travel allowance abroad of guests is nothing.", "open", None),
+    "undated.txt": Shelved(
+        "The travel allowance abroad of guests is nothing.",
+        "open",
+        None,
+        ("guests", "travel"),
+        "en",
+    ),
 }
 MAIL = {
     "copy.txt": Shelved(RULE, "open", NOON),
-    "secret.md": Shelved("The travel allowance abroad of the board is 900 euros.", "board", OLD),
+    "secret.md": Shelved(
+        "The travel allowance abroad of the board is 900 euros.", "board", OLD, ("merger",), "fr"
+    ),
 }
 BOARD = {"minutes.html": Shelved("<p>The board's travel allowance abroad.</p>", "board", OLD)}
 
@@ -67,6 +75,9 @@ def test_each_field_finds_what_has_it(filled: tuple[Installation, dict[str, str]
         ({"document_id": [ids["notes.txt"], ids["undated.txt"]]}, {"notes.txt", "undated.txt"}),
         ({"media_type": ["text/markdown"]}, {"rule.md"}),
         ({"media_type": ["text/plain"]}, {"copy.txt", "notes.txt", "undated.txt"}),
+        ({"tags": ["Travel "]}, {"rule.md", "undated.txt"}),
+        ({"tags": ["rules", "guests"], "language": ["EN"]}, {"undated.txt"}),
+        ({"language": ["de", "en"]}, {"rule.md", "undated.txt"}),
         ({"modified_at": {"before": NOON}}, {"rule.md"}),
         ({"modified_at": {"since": NOON}}, {"copy.txt", "notes.txt"}),
         ({"modified_at": {"since": OLD, "before": OLD + HOUR}}, {"rule.md"}),
@@ -96,6 +107,8 @@ def test_one_document_must_satisfy_the_whole_filter(
     assert found(world, {"media_type": ["text/markdown"], **old}) == {ids["rule.md"]: RULE}
     assert found(world, {"media_type": ["text/plain"], **old}) == {}
     assert found(world, {"source": ["mail"], **old}) == {}
+    assert found(world, {"tags": ["rules"]}) == {ids["rule.md"]: RULE}
+    assert found(world, {"source": ["mail"], "tags": ["rules"]}) == {}
     assert found(world, old, sources=["mail"]) == {}
     assert found(world, {"document_id": [ids["copy.txt"]], "media_type": ["text/markdown"]}) == {}
 
@@ -109,6 +122,8 @@ def test_what_is_hidden_answers_a_filter_as_what_does_not_exist(
         [{"document_id": [ids[n]]} for n in ("secret.md", "minutes.html")]
         + [{"document_id": [n]} for n in (NOWHERE, "no id", "\0", "'; DROP TABLE chunk --")],
         [{"media_type": ["text/html"]}, {"media_type": ["text/unheard"]}],
+        [{"tags": ["merger"]}, {"tags": ["unheard"]}],
+        [{"language": ["fr"]}, {"language": ["xx"]}],
     ]
     for alike in same:
         for others in ({}, {"media_type": ["text/markdown"]}):
@@ -175,6 +190,19 @@ def test_what_was_modified_is_found_by_its_new_date_alone(
     assert ids["rule.md"] in found(world, {"modified_at": {"since": NOON}})
 
 
+def test_new_tags_alone_are_a_change_and_the_view_says_so(
+    filled: tuple[Installation, dict[str, str]],
+) -> None:
+    """Nothing is embedded again, and whoever kept an answer can tell that it may be another now."""
+    world, ids = filled
+    before = world.ask(ANN).view
+    relabelled = replace(WIKI["rule.md"], tags=("archive",), language="en")
+    world.ingest(ListedSource("wiki", SPECS, {**WIKI, "rule.md": relabelled}))
+    assert found(world, {"tags": ["rules"]}) == {}
+    assert found(world, {"tags": ["archive"], "language": ["en"]}) == {ids["rule.md"]: RULE}
+    assert world.ask(ANN).view != before
+
+
 def test_a_cursor_belongs_to_its_filter(filled: tuple[Installation, dict[str, str]]) -> None:
     world, _ = filled
     plain = {"media_type": ["text/plain"]}
@@ -206,7 +234,8 @@ def test_an_index_that_does_not_hold_a_field_says_so_and_answers_the_rest(
 
 
 def test_no_field_of_a_filter_names_what_the_scope_decides() -> None:
-    assert set(Filters.model_fields) == {"source", "document_id", "media_type", "modified_at"}
+    fields = {"source", "document_id", "media_type", "tags", "language", "modified_at"}
+    assert set(Filters.model_fields) == fields
 
 
 def test_equal_filters_stand_on_record_as_equal_however_they_are_written() -> None:

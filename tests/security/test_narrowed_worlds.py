@@ -30,6 +30,8 @@ FILTERS = (
     {"media_type": ["text/plain"]},
     {"modified_at": {"since": NOON}},
     {"media_type": ["text/markdown"], "modified_at": {"before": NOON}},
+    {"tags": ["travel"]},
+    {"tags": ["travel", "finance"], "language": ["de"]},
 )
 NARROWED = replace(caller("user:ann"), narrowing=Narrowing(sources=frozenset({"wiki"})))
 
@@ -41,6 +43,8 @@ def shelf(rng: random.Random, size: int) -> dict[str, Shelved]:
             "\n\n".join(rng.sample(SECTIONS, rng.randint(1, 3))),
             rng.choice(["open", "team"]),
             rng.choice([NOON, NOON - HOUR, None]),
+            rng.choice([(), ("travel",), ("finance", "travel")]),
+            rng.choice([None, "de"]),
         )
         for number in range(size)
     }

@@ -6,6 +6,7 @@ numbers aside. :func:`assert_consistent` recounts from scratch what the product 
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -173,18 +174,21 @@ def _facets(row: DocumentRow) -> Facets:
     if row.modified_at is not None:
         age = row.modified_at - epoch
         modified = (age.days * 86_400 + age.seconds) * 1_000_000 + age.microseconds
-    return Facets(row.source, row.id, row.media_type, modified)
+    tags = tuple(json.loads(row.tags))
+    return Facets(row.source, row.id, row.media_type, modified, tags, row.language)
 
 
 def _hash(secret: bytes, row: OccurrenceRow, document: DocumentRow) -> int:
     """What counts, said again on purpose: the product's own word could not contradict it."""
+    unlabelled = document.tags == "[]" and document.language is None
+    labels = "" if unlabelled else f"\0{document.language or ''}\0{document.tags}"
     item = occurrence_hash(
         secret,
         row.chunk_id,
         row.document_id,
         row.version,
         span=(row.start, row.end),
-        label=f"{document.title}\0{document.uri}",
+        label=f"{document.title}\0{document.uri}{labels}",
     )
     return int.from_bytes(item, "big")
 

@@ -38,11 +38,13 @@ def _entry(effect: AclEffect, principal: str, expires_at: datetime | None) -> Ac
 
 @dataclass(frozen=True)
 class Shelved:
-    """One document: its text, the name of its ACL (None: unlabelled), and when it was modified."""
+    """One document: its text, the name of its ACL (None: unlabelled), and what is said of it."""
 
     text: str
     acl: str | None
     modified_at: datetime | None = NOON
+    tags: tuple[str, ...] | None = None
+    language: str | None = None
 
 
 @dataclass
@@ -67,6 +69,8 @@ class ListedSource:
                 size=len(document.text.encode()),
                 modified_at=document.modified_at,
                 media_type="text/markdown" if external_id.endswith(".md") else "text/plain",
+                tags=document.tags,
+                language=document.language,
             )
 
     def fetch(self, item: SourceItem) -> bytes:

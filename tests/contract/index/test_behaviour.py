@@ -160,8 +160,8 @@ def test_an_own_filter_narrows_both_legs_and_moves_no_score(index: VectorIndex) 
 def test_a_filter_holds_of_one_place_as_a_whole(index: VectorIndex) -> None:
     """Of what stands in an old text and in a new page, there is no old page and no new text."""
     old, new = (
-        Facets("wiki", "d0", "text/plain", 5),
-        Facets("mail", "d1", "text/html", 9),
+        Facets("wiki", "d0", "text/plain", 5, ("finance", "travel"), "de"),
+        Facets("mail", "d1", "text/html", 9, ("finance",)),
     )
     index.upsert([point(1, places=(old, new)), point(2, places=(old,)), point(3, places=(new,))])
     until, since = Between("modified", None, 6), Between("modified", 6, None)
@@ -175,6 +175,11 @@ def test_a_filter_holds_of_one_place_as_a_whole(index: VectorIndex) -> None:
         ((wiki, page), set()),
         ((wiki, first, text, until), {1, 2}),
         ((wiki, first, text, since), set()),
+        ((AnyOf("tags", ("finance", "unheard")),), {1, 2, 3}),
+        ((AnyOf("tags", ("travel",)), text), {1, 2}),
+        ((AnyOf("tags", ("travel",)), page), set()),
+        ((AnyOf("language", ("de",)), AnyOf("tags", ("finance",))), {1, 2}),
+        ((AnyOf("language", ("de",)), since), set()),
         ((Between("modified", 6, 9),), set()),
         ((Between("modified", 5, 6),), {1, 2}),
     ):

@@ -33,6 +33,7 @@ _ACLS = ("a0", "a1", "a2", "a3")
 _SOURCES = ("policies", "wiki", "mail")
 _TYPES = ("text/plain", "text/html")
 _DOCUMENTS = ("d0", "d1", "d2")
+_TAGS = ("travel", "finance")
 _TIMES = (None, -1, 0, ticks(datetime(2026, 1, 1, tzinfo=UTC)), ticks(FAR), ticks(FAR) + 1)
 
 _place = st.builds(
@@ -41,6 +42,8 @@ _place = st.builds(
     st.sampled_from(_DOCUMENTS),
     st.sampled_from(_TYPES),
     st.sampled_from(_TIMES),
+    st.sampled_from([(), ("finance",), ("travel",), ("finance", "travel")]),
+    st.sampled_from([None, "de", "en"]),
 )
 # Mostly of one place, as in life; but equal text of several documents is what is hard.
 _places = st.lists(_place, min_size=1, max_size=3).map(ordered)
@@ -65,6 +68,8 @@ _condition = st.one_of(
     _any_of("source", *_SOURCES),
     _any_of("document", *_DOCUMENTS),
     _any_of("media_type", *_TYPES),
+    _any_of("tags", *_TAGS),
+    _any_of("language", "de", "en"),
     st.builds(Between, st.just("modified"), _bound, _bound),
 )
 _own = st.lists(_condition, max_size=4, unique_by=lambda one: one.field).map(tuple)
@@ -173,7 +178,7 @@ def _satisfies(place: Facets, own: tuple[Condition, ...]) -> bool:
     for one in own:
         held = getattr(place, one.field)
         if isinstance(one, AnyOf):
-            if held not in one.values:
+            if not any(value in (held if one.field == "tags" else [held]) for value in one.values):
                 return False
             continue
         low = float("-inf") if one.low is None else one.low

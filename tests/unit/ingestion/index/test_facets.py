@@ -21,6 +21,8 @@ _place = st.builds(
     st.sampled_from(["d0", "d1"]),
     st.sampled_from(["text/plain", "text/html"]),
     st.none() | st.integers(-2, 2),
+    st.sampled_from([(), ("travel",), ("finance", "travel")]),
+    st.sampled_from([None, "de", "en"]),
 )
 
 
@@ -64,9 +66,12 @@ def test_every_change_is_in_one_portion_whole(
 
 @pytest.mark.parametrize(("count", "stands"), [(0, ONCE), (1, ONCE), (2, OFTEN)])
 def test_only_a_chunk_of_several_places_has_them_stored_apart(count: int, stands: str) -> None:
-    places = [Facets("wiki", f"d{number}", "text/plain") for number in range(count)]
+    tags = ("finance", "travel")
+    places = [Facets("wiki", f"d{n}", "text/plain", tags=tags) for n in range(count)]
     stored = placed(places)
     assert stored["stands"] == stands
-    assert stored["places"] == ([one.fields() for one in places] if count > 1 else [])
-    assert stored["modified"] == []
+    apart = [{**one.fields(), "tags": list(tags)} for one in places] if count > 1 else []
+    assert stored["places"] == apart
+    assert (stored["modified"], stored["language"]) == ([], [])
+    assert stored["tags"] == (list(tags) if count else [])
     assert placed([*places, *places]) == stored

@@ -35,7 +35,10 @@ _own = st.lists(
     st.builds(AnyOf, _text, st.lists(_text).map(tuple))
     | st.builds(Between, _text, _number, _number)
 ).map(tuple)
-_places = st.lists(st.builds(Facets, _text, _text, _text, _number)).map(tuple)
+_tags = st.lists(_text, max_size=3).map(tuple)
+_places = st.lists(st.builds(Facets, _text, _text, _text, _number, _tags, st.none() | _text)).map(
+    tuple
+)
 _scope = st.tuples(
     st.builds(AnyOf, st.just("tenant"), st.tuples(_text)),
     st.builds(AnyOf, st.just("acl"), st.lists(_text, min_size=1).map(tuple)),
