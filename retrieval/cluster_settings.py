@@ -5,10 +5,14 @@ The defaults fit both one machine and a few; docs/clusters.md says what follows 
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from acl.digest import keyed_id
 from acl.postgres import Connections
+from ingestion.index.hosts import EngineKind, ServerPlace
 
 
 class DatabaseSettings(BaseSettings):
@@ -54,4 +58,58 @@ class DatabaseSettings(BaseSettings):
             connect_seconds=self.database_connect_seconds,
             statement_seconds=self.database_statement_seconds,
             silence_seconds=self.database_silence_seconds,
+        )
+
+
+class QdrantSettings(BaseSettings):
+    """Which Qdrant server is used, and how."""
+
+    qdrant_url: str | None = Field(
+        default=None, description="A Qdrant server; default: the embedded index."
+    )
+    qdrant_api_key: str | None = Field(
+        default=None, description="API key of the Qdrant server.", repr=False
+    )
+    qdrant_prefix: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Begins the names of our collections; default: one of this catalogue's own. "
+        "Whatever begins so and is unknown to the catalogue is removed.",
+    )
+    qdrant_timeout_seconds: int = Field(
+        default=30, ge=1, le=3_600, description="How long a Qdrant server may take over one call."
+    )
+    qdrant_replicas: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Nodes of a Qdrant cluster that hold each generation made from now on; a write "
+        "counts once most of them have it.",
+    )
+    index_engine: EngineKind | None = Field(
+        default=None,
+        description="Where generations are built: embedded or server; default: server if "
+        "CLEARANCE_QDRANT_URL names one. Either way both are searched that hold any.",
+    )
+
+    @model_validator(mode="after")
+    def _name_the_server(self) -> Self:
+        if self.index_engine is EngineKind.SERVER and self.qdrant_url is None:
+            raise ValueError("index_engine: name the server in CLEARANCE_QDRANT_URL")
+        return self
+
+    def qdrant(self, secret: bytes) -> ServerPlace | None:
+        """The server, if one is named.
+
+        Args:
+            secret: of the catalogue; no two have the same.
+        """
+        if self.qdrant_url is None:
+            return None
+        return ServerPlace(
+            self.qdrant_url,
+            self.qdrant_api_key,
+            prefix=self.qdrant_prefix or f"clearance-{keyed_id(secret, 'qdrant prefix')}",
+            timeout_seconds=self.qdrant_timeout_seconds,
+            replicas=self.qdrant_replicas,
         )

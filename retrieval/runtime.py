@@ -135,8 +135,8 @@ class Runtime:
                 self._host = create_host(
                     self.settings.data_dir,
                     idle_seconds=self.settings.index_idle_seconds,
-                    server_url=self.settings.qdrant_url,
-                    server_key=self.settings.qdrant_api_key,
+                    server=self.settings.qdrant(self.secret),
+                    builds=self.settings.index_engine,
                 )
             return self._host
 

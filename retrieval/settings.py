@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from retrieval.cluster_settings import DatabaseSettings
+from retrieval.cluster_settings import DatabaseSettings, QdrantSettings
 from retrieval.issuers import IssuerSettings, check_together, read_issuers
 from retrieval.limits.settings import LimitSettings
 from retrieval.queue.kind import QueueKind
@@ -29,7 +29,7 @@ def default_data_dir() -> Path:
     return (Path(base) if base else Path.home() / ".local" / "share") / "clearance"
 
 
-class Settings(LimitSettings, DatabaseSettings):
+class Settings(LimitSettings, DatabaseSettings, QdrantSettings):
     """Everything an operator can set. Every field has a safe default."""
 
     model_config = SettingsConfigDict(env_prefix="CLEARANCE_", extra="ignore", frozen=True)
@@ -51,12 +51,6 @@ class Settings(LimitSettings, DatabaseSettings):
             "Where queries, evidence served and denials are audited; default: audit.sqlite in the "
             "data directory if the catalogue is SQLite, else the catalogue."
         ),
-    )
-    qdrant_url: str | None = Field(
-        default=None, description="A Qdrant server; default: the embedded index."
-    )
-    qdrant_api_key: str | None = Field(
-        default=None, description="API key of the Qdrant server.", repr=False
     )
     embedder: str = Field(
         default="onnx:all-MiniLM-L6-v2",

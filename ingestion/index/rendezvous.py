@@ -34,6 +34,10 @@ from ingestion.errors import IndexUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DIRECTORY: Final = "index"
+SHARDS: Final = "shards"
+"""Of the data directory, and of that one."""
+
 _LONGEST_SOCKET_PATH: Final = 100  # 108 bytes on Linux, 104 on macOS, less the terminating zero.
 _KEY_BYTES: Final = 32
 _POLL_SECONDS: Final = 0.01
@@ -52,14 +56,14 @@ class Rendezvous:
         Raises:
             IndexUnavailableError: the directory belongs to someone else.
         """
-        directory = data_dir.resolve() / "index"
+        directory = data_dir.resolve() / DIRECTORY
         _private_directory(directory)
         return cls(directory)
 
     @property
     def shards(self) -> Path:
         """Where the generations live."""
-        return self.directory / "shards"
+        return self.directory / SHARDS
 
     @property
     def log(self) -> Path:

@@ -10,12 +10,11 @@ decisions, credentials (the client comes with them).
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from qdrant_client import models
-from qdrant_client.http.exceptions import UnexpectedResponse
 
 from acl.conditions import TENANT, AnyOf
 from ingestion.errors import IndexUnavailableError
@@ -24,9 +23,10 @@ from ingestion.index.facets import portions
 from ingestion.index.gate import GatedIndex
 from ingestion.index.port import Hit, SearchResult, SparseVector
 from ingestion.index.scoring import answer
+from ingestion.index.server_calls import Replication, ask, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from qdrant_client import QdrantClient
@@ -40,8 +40,9 @@ OLDEST_SERVER: Final = (1, 19)
 _BATCH: Final = 256
 _IDS: Final = 4096
 _PLACES: Final = 4096
+# Removals and new places go through one node, in their order, wherever they come in.
+_STRONG: Final = models.WriteOrdering.STRONG
 _SEPARATOR: Final = "~"  # Cannot stand in a generation's name or in a prefix.
-_NOT_FOUND: Final = 404
 
 
 class ServerHost:
@@ -50,10 +51,14 @@ class ServerHost:
     Args:
         client: a synchronous client, with its address, key and timeouts; closed with the host.
         prefix: keeps this installation's collections apart from others on the same server.
+        replication: of collections that are made; None for a server alone.
     """
 
-    def __init__(self, client: QdrantClient, *, prefix: str) -> None:
+    def __init__(
+        self, client: QdrantClient, *, prefix: str, replication: Replication | None = None
+    ) -> None:
         self._client = client
+        self._replication = replication or Replication()
         self._prefix = f"{schema.checked_name(prefix)}{_SEPARATOR}"
 
     def open(self, generation: str, *, dimensions: int) -> GatedIndex:
@@ -63,12 +68,7 @@ class ServerHost:
             IndexUnavailableError: no answer, a server too old, or other dimensions.
         """
         name = self._collection(generation)
-        with _server_errors("open", generation):
-            self._check_version()
-            if not self._client.collection_exists(name):
-                self._lay_out(name, dimensions)
-            vectors = self._client.get_collection(name).config.params.vectors
-            held = vectors[schema.DENSE].size if isinstance(vectors, dict) else 0
+        held = ask("open", generation, partial(self._found_or_made, name, dimensions))
         if held != dimensions:
             raise schema.dimension_mismatch(generation, held=held, asked=dimensions)
         return GatedIndex(_Collection(self._client, name, generation), dimensions=dimensions)
@@ -76,22 +76,20 @@ class ServerHost:
     def drop(self, generation: str) -> None:
         """Delete a generation."""
         name = self._collection(generation)
-        with _server_errors("drop", generation):
-            self._client.delete_collection(name)
+        ask("drop", generation, lambda: self._client.delete_collection(name))
 
     def generations(self) -> list[str]:
         """Names of all generations under this prefix, sorted."""
-        with _server_errors("list", "*"):
-            names = [one.name for one in self._client.get_collections().collections]
+        held = ask("list", "*", self._client.get_collections)
+        names = [one.name for one in held.collections]
         return sorted(n.removeprefix(self._prefix) for n in names if n.startswith(self._prefix))
 
     def info(self) -> dict[str, object]:
         """Points per generation; memory and process are the server's own business."""
         points = {}
         for generation in self.generations():
-            with _server_errors("count", generation):
-                name = self._collection(generation)
-                points[generation] = self._client.count(name, exact=True).count
+            count = partial(self._client.count, self._collection(generation), exact=True)
+            points[generation] = ask("count", generation, count).count
         return {"points": points, "memory": 0, "pid": None}
 
     def close(self) -> None:
@@ -100,6 +98,14 @@ class ServerHost:
 
     def _collection(self, generation: str) -> str:
         return self._prefix + schema.checked_name(generation)
+
+    def _found_or_made(self, name: str, dimensions: int) -> int:
+        """The dimensions that a collection has, after making it if it is not there."""
+        self._check_version()
+        if not self._client.collection_exists(name):
+            self._lay_out(name, dimensions)
+        vectors = self._client.get_collection(name).config.params.vectors
+        return vectors[schema.DENSE].size if isinstance(vectors, dict) else 0
 
     def _check_version(self) -> None:
         version = self._client.info().version
@@ -114,6 +120,8 @@ class ServerHost:
         self._client.create_collection(
             name,
             shard_number=1,
+            replication_factor=self._replication.replicas,
+            write_consistency_factor=self._replication.acknowledged,
             on_disk_payload=True,
             vectors_config={
                 schema.DENSE: models.VectorParams(size=dimensions, distance=models.Distance.DOT)
@@ -155,12 +163,18 @@ class _Collection:
     def upsert(self, points: Sequence[Point]) -> None:
         for start in range(0, len(points), _BATCH):
             batch = [_server_point(point) for point in points[start : start + _BATCH]]
-            with _server_errors("upsert", self._generation):
-                self._client.upsert(self._name, batch, wait=True)
+            write(
+                "upsert",
+                self._generation,
+                partial(self._client.upsert, self._name, batch, wait=True),
+            )
 
     def delete(self, ids: Sequence[str]) -> None:
-        with _server_errors("delete", self._generation):
-            self._client.delete(self._name, list(ids), wait=True)
+        write(
+            "delete",
+            self._generation,
+            partial(self._client.delete, self._name, list(ids), wait=True, ordering=_STRONG),
+        )
 
     def set_places(self, changes: Mapping[str, tuple[Facets, ...]]) -> None:
         held = self.has(list(changes))  # A call that names an unknown id may be refused whole.
@@ -175,8 +189,14 @@ class _Collection:
                 )
                 for places, ids in groups.items()
             ]
-            with _server_errors("set_places", self._generation):
-                self._client.batch_update_points(self._name, operations, wait=True)
+            place = partial(
+                self._client.batch_update_points,
+                self._name,
+                operations,
+                wait=True,
+                ordering=_STRONG,
+            )
+            write("set_places", self._generation, place)
 
     def search(self, search: ClearedSearch) -> SearchResult:
         return answer(self, search)
@@ -222,27 +242,32 @@ class _Collection:
         return [{hit.id: hit.score for hit in hits} for hits in answers]
 
     def count(self) -> int:
-        with _server_errors("count", self._generation):
-            return self._client.count(self._name, exact=True).count
+        count = partial(self._client.count, self._name, exact=True)
+        return ask("count", self._generation, count).count
 
     def page(self, after: str | None, limit: int) -> list[str]:
-        with _server_errors("scroll", self._generation):
-            records, _ = self._client.scroll(
-                self._name,
-                offset=after,
-                limit=limit + 1,  # The server's offset is inclusive; the mark itself is dropped.
-                with_payload=False,
-                with_vectors=False,
-            )
+        scroll = partial(
+            self._client.scroll,
+            self._name,
+            offset=after,
+            limit=limit + 1,  # The server's offset is inclusive; the mark itself is dropped.
+            with_payload=False,
+            with_vectors=False,
+        )
+        records, _ = ask("scroll", self._generation, scroll)
         return [chunk for chunk in (str(record.id) for record in records) if chunk != after][:limit]
 
     def has(self, ids: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for start in range(0, len(ids), _IDS):
-            with _server_errors("retrieve", self._generation):
-                records = self._client.retrieve(
-                    self._name, ids[start : start + _IDS], with_payload=False, with_vectors=False
-                )
+            retrieve = partial(
+                self._client.retrieve,
+                self._name,
+                ids[start : start + _IDS],
+                with_payload=False,
+                with_vectors=False,
+            )
+            records = ask("retrieve", self._generation, retrieve)
             found.update(str(record.id) for record in records)
         return found
 
@@ -253,8 +278,8 @@ class _Collection:
         """Nothing to do: a server flushes by itself, and waits are acknowledged from its log."""
 
     def _asked(self, requests: list[models.QueryRequest]) -> list[list[Hit]]:
-        with _server_errors("search", self._generation):
-            answers = self._client.query_batch_points(self._name, requests)
+        search = partial(self._client.query_batch_points, self._name, requests)
+        answers = ask("search", self._generation, search)
         return [[_hit(point) for point in one.points] for one in answers]
 
 
@@ -262,21 +287,6 @@ def _hit(point: models.ScoredPoint) -> Hit:
     # A server computes in float32; the decimals of a transport, and the last bits of the client's
     # local mode (which follow the number of stored rows), are noise beyond that.
     return Hit(str(point.id), float(np.float32(point.score)))
-
-
-@contextmanager
-def _server_errors(doing: str, generation: str) -> Iterator[None]:
-    try:
-        yield
-    except IndexUnavailableError:
-        raise
-    except Exception as error:  # REST, gRPC and local mode each have errors of their own.
-        if isinstance(error, UnexpectedResponse) and error.status_code == _NOT_FOUND:
-            raise schema.missing(generation) from error
-        raise IndexUnavailableError(
-            f"index: the Qdrant server could not {doing} in generation {generation!r}: "
-            f"{type(error).__name__}; check its address, its key and its log"
-        ) from error
 
 
 def _server_point(point: Point) -> models.PointStruct:
