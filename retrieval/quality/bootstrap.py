@@ -42,11 +42,12 @@ class Ratio:
     @classmethod
     def of(cls, top: Floats, bottom: Floats) -> Self:
         """Count the units of two columns of equal length."""
-        pairs = np.column_stack([np.asarray(top, float), np.asarray(bottom, float)])
-        kinds, count = np.unique(pairs, axis=0, return_counts=True)
+        # As one number each: sorting a column is several times faster than sorting rows.
+        pairs = np.asarray(top, float) + 1j * np.asarray(bottom, float)
+        kinds, count = np.unique(pairs, return_counts=True)
         if len(kinds) > _KINDS:
-            kinds, count = np.unique(np.round(pairs, 3), axis=0, return_counts=True)
-        return cls(kinds[:, 0], kinds[:, 1], count)
+            kinds, count = np.unique(np.round(pairs, 3), return_counts=True)
+        return cls(kinds.real.copy(), kinds.imag.copy(), count)
 
     @property
     def total(self) -> int:

@@ -5,15 +5,15 @@ As of answers, one tenant each, figures and digests alone: no claim, no quote, n
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, select
 
 from retrieval.quality.cells import grouped, threshold
 from retrieval.quality.extra import pandas
-from retrieval.quality.frames import period, typed
+from retrieval.quality.frames import period
 from retrieval.quality.rates import FIGURES, share, with_interval
+from retrieval.quality.reading import TIME, frame_of, microseconds
 from retrieval.records import CheckRow, ClaimRow
 from retrieval.verify_quotes import CitationResult
 from verifier.support import SupportVerdict
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
 
-_TIME: Final = "datetime64[us, UTC]"
 OUTCOMES: Final = tuple(result.value for result in CitationResult)
 
 CHECK_COLUMNS: Final = {
     "tenant": "string",
     "record_id": "string",
     "request_id": "string",
-    "at": _TIME,
+    "at": TIME,
     "caller": "string",
     "view": "string",
     "model": "string",
@@ -45,7 +44,7 @@ CHECK_COLUMNS: Final = {
 CLAIM_COLUMNS: Final = {
     "tenant": "string",
     "record_id": "string",
-    "at": _TIME,
+    "at": TIME,
     "caller": "string",
     "model": "string",
     "place": "int64",
@@ -87,7 +86,7 @@ def checks(
             row.tenant,
             row.record_id,
             row.request_id,
-            row.at,
+            microseconds(row.at),
             row.caller_digest,
             row.view,
             row.model,
@@ -100,7 +99,7 @@ def checks(
         .order_by(row.at, row.record_id)
     )
     with database.read(tenant) as session:
-        return typed(session.execute(statement).all(), CHECK_COLUMNS)
+        return frame_of(session, statement, CHECK_COLUMNS)
 
 
 def claims(
@@ -132,7 +131,7 @@ def claims(
         select(
             claim.tenant,
             claim.record_id,
-            row.at,
+            microseconds(row.at),
             row.caller_digest,
             row.model,
             claim.place,
@@ -148,9 +147,7 @@ def claims(
         .order_by(row.at, row.record_id, claim.place)
     )
     with database.read(tenant) as session:
-        frame = typed(session.execute(statement).all(), CLAIM_COLUMNS)
-    codes = ("reasons", "differs_in")
-    return frame.assign(**{name: frame[name].map(json.loads).astype("object") for name in codes})
+        return frame_of(session, statement, CLAIM_COLUMNS)
 
 
 def claim_verdicts(

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from retrieval.quality.bootstrap import LEVEL, RESAMPLES, Ratio, difference
 from retrieval.quality.cells import SMALL_CELL
 from retrieval.quality.errors import InvalidPeriodError, UnknownMetricError
@@ -70,7 +72,7 @@ def drift(
     rows = []
     for metric in chosen:
         frame = frames[metric.unit]
-        before, after = (_ratio(frame[frame["later"] == later], metric) for later in (False, True))
+        before, after = (_ratio(frame, metric, later=later) for later in (False, True))
         low, high = difference(before, after, level=level, resamples=resamples, seed=seed)
         verdict = _verdict(metric, low, high)
         cause: Mapping[str, Any] = {}
@@ -158,8 +160,10 @@ def _units(
     return {kind: frame.assign(later=frame["at"] >= at) for kind, frame in frames.items()}
 
 
-def _ratio(frame: pd.DataFrame, metric: Metric) -> Ratio:
-    return Ratio.of(frame[metric.top].to_numpy(float), frame[metric.bottom].to_numpy(float))
+def _ratio(frame: pd.DataFrame, metric: Metric, *, later: bool) -> Ratio:
+    here = frame["later"].to_numpy() == later
+    top, bottom = (frame[name].to_numpy(float)[here] for name in (metric.top, metric.bottom))
+    return Ratio.of(top, bottom)
 
 
 def _verdict(metric: Metric, low: float, high: float) -> str:
@@ -206,10 +210,9 @@ OTHERS: Final = "(others)"
 
 
 def _contributions(frame: pd.DataFrame, metric: Metric, by: str, minimum: int) -> pd.DataFrame:
-    size = frame[by].map(frame[by].value_counts())
-    labels = frame[by].astype("object").where(size >= minimum, OTHERS)
+    columns = frame[["later", metric.top, metric.bottom]]
     cells = (
-        frame.assign(label=labels, units=1)
+        columns.assign(label=_labels(frame[by], minimum), units=1)
         .groupby(["label", "later"], observed=True)[[metric.top, metric.bottom, "units"]]
         .sum()
     )
@@ -241,6 +244,17 @@ def _contributions(frame: pd.DataFrame, metric: Metric, by: str, minimum: int) -
     )
     falling = metric.worse is Worse.DOWN
     return table.sort_values("contribution", ascending=falling, ignore_index=True)
+
+
+def _labels(groups: pd.Series, minimum: int) -> pd.Categorical:
+    """The groups of a dimension; those of too few units are one. Counted once a group."""
+    named = groups.astype("category").cat
+    codes, names = named.codes.to_numpy(), list(named.categories.astype("object"))
+    size = np.bincount(codes[codes >= 0], minlength=len(names))
+    place = np.where(size >= minimum, np.arange(len(names)), len(names))
+    return pandas().Categorical.from_codes(
+        np.where(codes >= 0, place[codes], -1), categories=[*names, OTHERS]
+    )
 
 
 def _both(metric: Metric) -> pd.MultiIndex:

@@ -5,7 +5,6 @@ An empty period gives an empty frame with the same columns and types.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, select
@@ -15,6 +14,7 @@ from ingestion.freshness import source_freshness
 from ingestion.models import SourceRow
 from retrieval.quality.errors import InvalidPeriodError
 from retrieval.quality.extra import pandas
+from retrieval.quality.reading import TIME, frame_of, microseconds
 from retrieval.records import CheckRow, EvidenceRecordRow, FeedbackRow, RetrievalRow
 
 if TYPE_CHECKING:
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
 
     from acl.orm import Database
 
-_TIME: Final = "datetime64[us, UTC]"
-
 RETRIEVAL_COLUMNS: Final = {
     "tenant": "string",
     "record_id": "string",
     "request_id": "string",
-    "at": _TIME,
+    "at": TIME,
     "caller": "string",
     "query": "string",
     "view": "string",
@@ -52,7 +50,7 @@ RETRIEVAL_COLUMNS: Final = {
 EVIDENCE_COLUMNS: Final = {
     "tenant": "string",
     "record_id": "string",
-    "at": _TIME,
+    "at": TIME,
     "rank": "int64",
     "document": "string",
     "document_id": "string",
@@ -78,7 +76,7 @@ SOURCE_COLUMNS: Final = {
 }
 FEEDBACK_COLUMNS: Final = {
     "tenant": "string",
-    "at": _TIME,
+    "at": TIME,
     "caller": "string",
     "about": "string",
     "chunk": "string",
@@ -116,7 +114,7 @@ def retrievals(
             row.tenant,
             row.record_id,
             row.request_id,
-            row.at,
+            microseconds(row.at),
             row.caller_digest,
             row.query_digest,
             row.view,
@@ -137,9 +135,7 @@ def retrievals(
         .order_by(row.at, row.record_id)
     )
     with database.read(tenant) as session:
-        rows = session.execute(statement).all()
-    frame = typed(rows, RETRIEVAL_COLUMNS)
-    return frame.assign(reasons=frame["reasons"].map(json.loads).astype("object"))
+        return frame_of(session, statement, RETRIEVAL_COLUMNS)
 
 
 def evidence(
@@ -172,7 +168,7 @@ def evidence(
         select(
             piece.tenant,
             piece.record_id,
-            row.at,
+            microseconds(row.at),
             piece.rank,
             piece.document_id.label("document"),
             piece.document_id,
@@ -195,8 +191,7 @@ def evidence(
         .order_by(row.at, row.record_id, piece.rank)
     )
     with database.read(tenant) as session:
-        rows = session.execute(statement).all()
-    return typed(rows, EVIDENCE_COLUMNS)
+        return frame_of(session, statement, EVIDENCE_COLUMNS)
 
 
 def feedback(

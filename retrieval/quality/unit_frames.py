@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from retrieval.quality.extra import pandas
 from retrieval.quality.metrics import Unit
 from retrieval.status import Status
@@ -14,12 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from retrieval.quality.records import Records
+
+    Places = NDArray[np.intp]
 
 NOTHING: Final = "(no evidence)"
 _OUTCOMES: Final = tuple(result.value for result in CitationResult)
 _QUOTES: Final = tuple(r.value for r in (CitationResult.QUOTED, *sorted(REFUSED)))
+_OF_CHECK: Final = ("record_id", "at", "caller", "model", "tenant")
 _GOOD: Final = tuple(result.value for result in sorted(GOOD))
 
 
@@ -44,25 +50,28 @@ def units(
     """
     if unit is Unit.CHECK:
         return _checks(records.claims)
-    queries = _queries(records, slow_ms, groups or {})
-    return queries if unit is Unit.QUERY else _cited(records.evidence, queries)
+    # Where each piece's query stands: found once, as comparing ids is what costs most here.
+    place = (
+        pandas().Index(records.retrievals["record_id"]).get_indexer(records.evidence["record_id"])
+    )
+    queries = _queries(records, place, slow_ms, groups or {})
+    return queries if unit is Unit.QUERY else _cited(records.evidence, place, queries)
 
 
-def _queries(records: Records, slow_ms: float, groups: Mapping[str, str]) -> pd.DataFrame:
+def _queries(
+    records: Records, place: Places, slow_ms: float, groups: Mapping[str, str]
+) -> pd.DataFrame:
     rows = records.retrievals
-    first = records.evidence.loc[records.evidence["rank"] == 1, ["record_id", "source"]]
-    joined = rows.merge(first, on="record_id", how="left")
     relevance = rows["best_relevance"].to_numpy()
     answered = (rows["evidence"] > 0).to_numpy()
     return pandas().DataFrame(
         {
-            "record_id": rows["record_id"].to_numpy(),
             "at": rows["at"].array,
-            "source": joined["source"].astype("object").fillna(NOTHING).to_numpy(),
-            "generation": rows["generation"].to_numpy(),
-            "tenant": rows["tenant"].to_numpy(),
-            "group": rows["query"].astype("object").map(lambda q: groups.get(q, q)).to_numpy(),
-            "caller": rows["caller"].to_numpy(),
+            "source": _first_source(records, place),
+            "generation": rows["generation"].astype("category").array,
+            "tenant": rows["tenant"].astype("category").array,
+            "group": _grouped(rows["query"], groups),
+            "caller": rows["caller"].astype("category").array,
             "queries": 1,
             "no_evidence": (rows["status"] == Status.NO_EVIDENCE.value).to_numpy(int),
             "degraded": (rows["status"] == Status.DEGRADED.value).to_numpy(int),
@@ -78,29 +87,55 @@ def _queries(records: Records, slow_ms: float, groups: Mapping[str, str]) -> pd.
     )
 
 
-def _cited(evidence: pd.DataFrame, queries: pd.DataFrame) -> pd.DataFrame:
+def _first_source(records: Records, place: Places) -> pd.Categorical:
+    """Of each query, the source of its best piece."""
+    source = records.evidence["source"].astype("category").cat
+    names = [*source.categories.astype("object"), NOTHING]
+    first = (records.evidence["rank"] == 1).to_numpy() & (place >= 0)
+    codes = np.full(len(records.retrievals), len(names) - 1)
+    codes[place[first]] = source.codes.to_numpy()[first]
+    return pandas().Categorical.from_codes(codes, categories=names)
+
+
+def _grouped(queries: pd.Series, groups: Mapping[str, str]) -> pd.Series:
+    """What each question belongs to: the group that is named for it, or itself."""
+    asked = queries.astype("category").cat
+    names = [groups.get(name, name) for name in asked.categories.astype("object")]
+    codes, kinds = pandas().factorize(np.array(names, object))
+    return pandas().Categorical.from_codes(codes[asked.codes.to_numpy()], categories=kinds)
+
+
+def _cited(evidence: pd.DataFrame, place: Places, queries: pd.DataFrame) -> pd.DataFrame:
     """A source in a query: what it was cited for counts once, its pieces each."""
-    marked = evidence[["record_id", "source"]].assign(
-        stale=(evidence["freshness"] != "fresh").astype(int),
-        flagged=(evidence["verdict"] != "clean").astype(int),
-        pieces=1,
-        cited=1,
+    marked = pandas().DataFrame(
+        {
+            "place": place,
+            "source": evidence["source"].astype("category").array,
+            "stale": (evidence["freshness"] != "fresh").to_numpy(int),
+            "flagged": (evidence["verdict"] != "clean").to_numpy(int),
+            "pieces": 1,
+            "cited": 1,
+        }
     )
-    cited = marked.groupby(["record_id", "source"], as_index=False, sort=False).agg(
-        stale=("stale", "max"),
-        flagged=("flagged", "sum"),
-        pieces=("pieces", "sum"),
-        cited=("cited", "max"),
+    cited = (
+        marked[place >= 0]
+        .groupby(["place", "source"], as_index=False, sort=False, observed=True)
+        .agg(
+            stale=("stale", "max"),
+            flagged=("flagged", "sum"),
+            pieces=("pieces", "sum"),
+            cited=("cited", "max"),
+        )
     )
-    of_query = queries[["record_id", "at", "generation", "tenant", "group"]]
-    return cited.merge(of_query, on="record_id")
+    of_query = queries[["at", "generation", "tenant", "group"]].take(cited["place"])
+    return cited.drop(columns="place").assign(**{name: of_query[name].array for name in of_query})
 
 
 def _checks(claims: pd.DataFrame) -> pd.DataFrame:
     counted = claims[list(_OUTCOMES)].fillna(0)
     good = counted[list(_GOOD)].sum(axis=1)
     supported = claims["verdict"] == SupportVerdict.SUPPORTED.value
-    marked = claims[["record_id", "at", "caller", "model", "tenant"]].assign(
+    marked = claims[list(_OF_CHECK)].assign(
         claims=1,
         supported=supported.astype(int),
         contradicted=(claims["verdict"] == SupportVerdict.CONTRADICTED.value).astype(int),
@@ -112,5 +147,9 @@ def _checks(claims: pd.DataFrame) -> pd.DataFrame:
         quoted=counted[CitationResult.QUOTED.value],
         quotes=counted[list(_QUOTES)].sum(axis=1),
     )
-    same = ["record_id", "at", "caller", "model", "tenant"]
-    return marked.groupby(same, as_index=False, sort=False, observed=True).sum()
+    numbers = [name for name in marked if name not in _OF_CHECK]
+    check = pandas().factorize(marked["record_id"])[0]
+    by_check = marked.groupby(check, sort=False)
+    told = by_check[list(_OF_CHECK)].first().drop(columns="record_id")
+    named = told.astype(dict.fromkeys(("caller", "model", "tenant"), "category"))
+    return named.join(by_check[numbers].sum()).reset_index(drop=True)
