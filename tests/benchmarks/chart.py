@@ -71,7 +71,7 @@ def draw(figures: Figures, path: Path) -> None:
         subtitle="with the number of results that the asker may see, of 8 asked for",
         anchor="start",
     )
-    _save((bars + labels).properties(width=560, height={"step": 15}, title=title), path)
+    save((bars + labels).properties(width=560, height={"step": 15}, title=title), path)
 
 
 def draw_stages(figures: Figures, path: Path) -> None:
@@ -112,9 +112,10 @@ def draw_stages(figures: Figures, path: Path) -> None:
         subtitle=f"{figures.parameters['chunks']:,} chunks, over HTTP, one question at a time",
         anchor="start",
     )
-    _save(bars.properties(width=560, height={"step": 34}, title=title), path)
+    save(bars.properties(width=560, height={"step": 34}, title=title), path)
 
 
-def _save(chart: alt.Chart | alt.LayerChart, path: Path) -> None:
+def save(chart: alt.TopLevelMixin, path: Path) -> None:
+    """Write a chart, on white and without a frame."""
     path.parent.mkdir(parents=True, exist_ok=True)
     chart.configure_view(stroke=None).configure(background="white").save(str(path))

@@ -55,6 +55,57 @@ class QueryFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineFigures:
+    """One way of filtering in one engine before one audience, from a vector to ids."""
+
+    engine: str
+    mode: str
+    audience: str
+    share: float
+    visible: int
+    acls: int
+    asked: int
+    p50_ms: float
+    p99_ms: float | None
+    results: float
+    recall: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFigures:
+    """What the clients of one tenant got."""
+
+    tenant: str
+    clients: int
+    answers_per_s: float
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyFigures:
+    """So many clients at once, each asking again as soon as it is answered.
+
+    ``busy_cores`` is what service and index process used of the processors, the clients not
+    counted; ``stages_ms`` are medians of the service's own account, waiting included.
+    """
+
+    clients: str
+    answers_per_s: float
+    p50_ms: float
+    p99_ms: float
+    failed: int
+    busy_cores: float
+    stages_ms: dict[str, float]
+    tenants: list[TenantFigures]
+
+    @property
+    def longest(self) -> str:
+        """The stage that takes the most of an answer's time."""
+        return max(self.stages_ms, key=self.stages_ms.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
 class IngestFigures:
     """All ingested the same chunks in turns; seconds add up over the turns.
 
@@ -192,6 +243,9 @@ class Figures:
     near: NearFigures | None = None
     during: DuringFigures | None = None
     runs: list[RunFigures] = field(default_factory=list)
+    engines: list[EngineFigures] = field(default_factory=list)
+    engine_mb: dict[str, float | None] = field(default_factory=dict)
+    concurrency: list[ConcurrencyFigures] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""

@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -37,7 +36,7 @@ from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 from tests.benchmarks.machine import describe, sentence
 from tests.benchmarks.open_loop import OK, Crowd, Told
-from tests.benchmarks.processes import Service, index_pid, resident_mb, stop_index
+from tests.benchmarks.processes import Service, cpu_seconds, index_pid, resident_mb, stop_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -75,7 +74,7 @@ class Bench:
 
     def cpu(self) -> float:
         """Seconds of processor time that service and index have used."""
-        return sum(map(_cpu_seconds, self.pids))
+        return sum(map(cpu_seconds, self.pids))
 
     async def peak(self, seconds: float) -> float:
         """The most answers per second of one tenant that waits for each."""
@@ -128,15 +127,6 @@ class Bench:
             await self.phase("after", flood=0, quiet=small, seconds=seconds / 2),
         ]
         return {"peak_per_s": round(peak, 1), "phases": [asdict(one) for one in phases]}
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Processor time of a process; 0 where the system does not tell."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
-        return 0.0
-    spent = stat.read_text().rpartition(")")[2].split()[11:13]  # in user and in system mode
-    return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
 
 
 def _spelled(told: Told) -> dict[str, int]:

@@ -151,7 +151,7 @@ class Peer:
 
 def main() -> None:
     """Answer commands until standard input ends."""
-    with _own_channel() as out:
+    with own_channel() as out:
         peer = Peer()
         for line in sys.stdin:
             command = json.loads(line)
@@ -160,7 +160,7 @@ def main() -> None:
             out.flush()
 
 
-def _own_channel() -> IO[str]:
+def own_channel() -> IO[str]:
     """Standard output for answers alone; whatever libraries print goes to standard error."""
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -27,7 +27,7 @@ _IDLE_SECONDS: Final = 2.0  # Well below the time after which the server hangs u
 
 
 class PeerProcess:
-    """One peer, over its standard streams."""
+    """One peer, or one engine, over its standard streams."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
@@ -35,10 +35,18 @@ class PeerProcess:
 
     @classmethod
     @contextmanager
-    def started(cls, log: Path) -> Iterator[PeerProcess]:
-        """Start a peer, end it at the exit; what it has to say goes to ``log``."""
+    def started(
+        cls, log: Path, *, module: str = "tests.benchmarks.peer", name: str = ""
+    ) -> Iterator[PeerProcess]:
+        """Start a peer, end it at the exit; what it has to say goes to ``log``.
+
+        Args:
+            log: a file.
+            module: what to run.
+            name: its only argument, if it takes one.
+        """
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-        command = [sys.executable, "-m", "tests.benchmarks.peer"]
+        command = [sys.executable, "-m", module, *([name] if name else [])]
         with (
             log.open("a") as errors,
             subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -175,6 +183,15 @@ def resident_mb(pid: int) -> float | None:
         return None
     fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
     return round(int(fields["VmRSS"].split()[0]) * 1024 / 1e6, 1)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time of a process; 0 where the system does not tell."""
+    stat = Path(f"/proc/{pid}/stat")
+    if not stat.exists():
+        return 0.0
+    spent = stat.read_text().rpartition(")")[2].split()[11:13]  # in user and in system mode
+    return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
 
 
 def _streams(child: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:

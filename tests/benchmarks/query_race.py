@@ -14,40 +14,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from acl.caller import ApiScope, Caller
-from acl.identity.keys import create_key
-from acl.orm import utc_now
-from acl.principal import Principal
 from ingestion.active import current_generation
 from ingestion.index.port import SearchRequest
-from tests.benchmarks.exact import Truth
+from tests.benchmarks.asker import LIMIT, Asker, ask_over_http, asker_of, in_turn
 from tests.benchmarks.figures import Answer, Contender, QueryFigures, mean, percentiles
-from tests.benchmarks.world import TENANT, audiences, questions
+from tests.benchmarks.world import audiences, questions
 
 if TYPE_CHECKING:
-    from acl.scope import AccessScope
     from ingestion.embedding.port import Vector
     from retrieval.runtime import Runtime
     from tests.benchmarks.load import Exported
     from tests.benchmarks.processes import PeerProcess, Service
-    from tests.benchmarks.world import Audience, Scale
+    from tests.benchmarks.world import Scale
 
-LIMIT: Final = 8
 _WARM_UP: Final = 3
 _SETTLE_SECONDS: Final = 0.02  # Threads of whoever answered before may still spin for work.
 
 OnRound = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """One audience, ready to ask everybody."""
-
-    audience: Audience
-    scope: AccessScope
-    live: int
-    token: str
-    truth: Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +64,14 @@ def race(
     vectors = {question: field.runtime.embedder.embed_query(question) for question in asked}
     figures = []
     for place, audience in enumerate(audiences(scale)):
-        asker = _asker(field, audience)
+        asker = asker_of(field.runtime, field.world, audience)
         for question in asked[:_WARM_UP]:
             for contender in field.contenders:
                 _ask(field, contender, asker, question, vectors[question])
         answers: dict[Contender, list[Answer]] = defaultdict(list)
         for number, question in enumerate(asked[_WARM_UP:]):
             on_round(place * count + number, len(audiences(scale)) * count)
-            for contender in _in_turn(field.contenders, number):
+            for contender in in_turn(field.contenders, number):
                 spent = sum(answer.ms for answer in answers[contender]) / 1000
                 if spent < box_seconds:
                     answers[contender].append(
@@ -102,43 +85,10 @@ def race(
     return figures
 
 
-def _asker(field: Field, audience: Audience) -> Asker:
-    """Resolve an audience's view and make a key for its user."""
-    user = Principal.parse(audience.user)
-    caller = Caller(TENANT, user, api_scopes=frozenset({ApiScope.RETRIEVE}))
-    runtime = field.runtime
-    with runtime.database.write(TENANT) as session:
-        key = create_key(
-            session, TENANT, user, api_scopes=[ApiScope.RETRIEVE], now=utc_now(), label="bench"
-        )
-    with runtime.database.read(TENANT) as session:
-        resolved = runtime.resolver.resolve(session, caller, now=utc_now())
-    return Asker(
-        audience=audience,
-        scope=resolved.scope,
-        live=resolved.view.occurrences,
-        token=key.token,
-        truth=Truth(field.world, resolved.scope.acl_ids),
-    )
-
-
-def _in_turn(contenders: list[Contender], number: int) -> list[Contender]:
-    first = number % len(contenders)
-    return contenders[first:] + contenders[:first]
-
-
 def _ask(field: Field, contender: Contender, asker: Asker, question: str, vector: Vector) -> Answer:
     time.sleep(_SETTLE_SECONDS)
     if contender is Contender.CLEARANCE:
-        # No relevance threshold: the peer has none, and the number of results is compared.
-        body = {"query": question, "limit": LIMIT, "min_relevance": 0, "include": ["timings"]}
-        field.service.dial()
-        started = time.perf_counter()
-        answer = field.service.ask(asker.token, body)
-        elapsed = time.perf_counter() - started
-        stages = answer["timings_ms"]
-        stages["around"] = elapsed * 1000 - sum(stages.values())
-        return Answer(elapsed * 1000, len(answer["evidence"]), None, stages)
+        return ask_over_http(field.service, asker.token, question)
     if field.peer is None:
         raise RuntimeError("there is no peer")
     do = "where" if contender is Contender.WHERE else "post"

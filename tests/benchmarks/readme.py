@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from tests.benchmarks.figures import Figures
 
-START: Final = "<!-- bench:start -->"
-END: Final = "<!-- bench:end -->"
-
 
 _LEGEND: Final = (
     '"Chroma" is sentence-transformers with Chroma, in one process, given the ACLs of whoever asks '
@@ -47,15 +44,21 @@ def stages_block(figures: Figures, *, chart: str) -> str:
     return "\n\n".join(parts)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, *, name: str = "bench") -> None:
     """Put ``text`` between the markers of a file; everything else stays.
+
+    Args:
+        path: of a Markdown file.
+        text: what was measured.
+        name: of the markers, where a page has several.
 
     Raises:
         ValueError: the markers are not there, once each and in order.
     """
+    start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
     content = path.read_text(encoding="utf-8")
-    before, opening, rest = content.partition(START)
-    _, closing, after = rest.partition(END)
-    if not (opening and closing) or START in rest or END in after:
-        raise ValueError(f"{path}: write {START} and {END} where the figures belong, once each")
-    path.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
+    before, opening, rest = content.partition(start)
+    _, closing, after = rest.partition(end)
+    if not (opening and closing) or start in rest or end in after:
+        raise ValueError(f"{path}: write {start} and {end} where the figures belong, once each")
+    path.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")

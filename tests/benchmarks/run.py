@@ -24,30 +24,44 @@ from ingestion.embedding.weights import MINILM
 from retrieval.runtime import Runtime
 from tests.benchmarks import (
     cold_start,
+    concurrency,
     during,
     ingest_race,
     near,
+    pages,
     query_race,
     readme,
     resolution,
     run_memory,
     unchanged,
 )
+from tests.benchmarks.asker import token_of
 from tests.benchmarks.chart import draw, draw_stages
 from tests.benchmarks.directory import Size
+from tests.benchmarks.engines import field
 from tests.benchmarks.figures import Figures, MemoryFigures, RunFigures
-from tests.benchmarks.load import built, exported
+from tests.benchmarks.growth import run as growth
+from tests.benchmarks.load import built, exported, with_neighbour
 from tests.benchmarks.machine import describe, sentence
 from tests.benchmarks.processes import PeerProcess, Service, index_pid, resident_mb, stop_index
 from tests.benchmarks.tables import sheets
-from tests.benchmarks.world import Scale, audiences, questions
+from tests.benchmarks.world import (
+    NEIGHBOUR,
+    NEIGHBOUR_SCALE,
+    TENANT,
+    Scale,
+    audiences,
+    questions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.benchmarks.figures import (
         ColdFigures,
+        ConcurrencyFigures,
         DuringFigures,
+        EngineFigures,
         IngestFigures,
         NearFigures,
         QueryFigures,
@@ -55,7 +69,13 @@ if TYPE_CHECKING:
     )
     from tests.benchmarks.load import World
 
-PARTS: Final = ("resolution", "near", "during", "runs", "ingest", "cold", "query")
+PARTS: Final = (
+    *("resolution", "near", "during", "runs", "ingest", "cold", "query", "engines"),
+    "concurrency",
+)
+GROWTH: Final = "growth"
+"""The part that is measured only if asked for: its worlds hold 790,000 chunks."""
+
 _WORLDLESS: Final = {"resolution", "near", "during", "runs", "ingest"}
 _UNCHANGED: Final = 10_000
 """Files of a folder in which nothing changed."""
@@ -76,6 +96,11 @@ def main(arguments: list[str] | None = None) -> int:
         options.chunks, options.queries, options.ingest_chunks, options.box = 2_000, 12, 96, 5.0
     root = Path(options.out)
     root.mkdir(parents=True, exist_ok=True)
+    if options.only and GROWTH in options.only:
+        growth.measure(root, _screen, quick=options.quick, write=options.write_readme)
+        options.only.remove(GROWTH)
+        if not options.only:
+            return 0
     if options.only and _WORLDLESS.issuperset(options.only):
         figures = _without_world(options, root)
     else:
@@ -185,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--trials", type=int, default=3, help="cold starts of each kind")
     add("--box", type=float, default=60.0, help="seconds a contender may take over one audience")
     add("--seed", type=int, default=7, help="another seed is another world")
-    add("--only", action="append", choices=PARTS, help="measure only this; repeat")
+    add("--only", action="append", choices=(*PARTS, GROWTH), help="measure only this; repeat")
     add("--quick", action="store_true", help="a tiny run, to see that everything works")
     add("--out", default=".bench", help="where worlds, results and the chart are written")
     add("--write-readme", action="store_true", help="put figures and chart into README and docs")
@@ -219,6 +244,8 @@ class _Bench:
         memory = None
         if "query" in self._parts:
             queries, memory = self._query()
+        engines, engine_mb = self._engines() if "engines" in self._parts else ([], {})
+        crowds = self._concurrency() if "concurrency" in self._parts else []
         build = dict(self._world.facts)
         if fill_seconds is not None:
             build["peer_fill_s"] = fill_seconds
@@ -236,6 +263,9 @@ class _Bench:
             near=duplicates,
             during=questioned,
             runs=runs,
+            engines=engines,
+            engine_mb=engine_mb,
+            concurrency=crowds,
         )
 
     def _filled(self) -> float:
@@ -253,7 +283,7 @@ class _Bench:
         with _screen.status("cold starts, in turns"):
             return cold_start.measure(
                 self._world,
-                audiences(self._world.scale)[-2],
+                audiences(self._world.scale)[2],
                 questions(self._world.scale, 1)[0],
                 peer=(self._model, self._store) if _HAS_PEER else None,
                 trials=self._options.trials,
@@ -286,6 +316,46 @@ class _Bench:
         stop_index(world.data_dir)
         return found, memory
 
+    def _engines(self) -> tuple[list[EngineFigures], dict[str, float | None]]:
+        options, world, log = self._options, self._world, self._root / "serve.log"
+        with ExitStack() as stack:
+            service = stack.enter_context(Service.started(world.data_dir, log))
+            service.wait()
+            runtime = stack.enter_context(Runtime.open(world.settings()))
+            bar = stack.enter_context(_bar())
+            task = bar.add_task("engines, in turns", total=None)
+            found = field.measure(
+                world,
+                runtime,
+                service,
+                count=options.queries,
+                box_seconds=options.box / 8,
+                log=self._root / "peer.log",
+                on_round=lambda done, total: bar.update(task, completed=done, total=total),
+            )
+        stop_index(world.data_dir)
+        return found
+
+    def _concurrency(self) -> list[ConcurrencyFigures]:
+        options, world, log = self._options, self._world, self._root / "serve.log"
+        with_neighbour(world)
+        with Runtime.open(world.settings()) as runtime:
+            tokens = (
+                (TENANT, token_of(runtime, TENANT, audiences(world.scale)[2].user)),
+                (NEIGHBOUR, token_of(runtime, NEIGHBOUR, audiences(NEIGHBOUR_SCALE)[0].user)),
+            )
+        with (
+            Service.started(world.data_dir, log, environment=concurrency.ENVIRONMENT) as service,
+            _screen.status("clients at once"),
+        ):
+            service.wait()
+            pids = (service.pid, index_pid(world.data_dir))
+            found = concurrency.measure(
+                service, pids, tokens, seconds=2.0 if options.quick else 10.0
+            )
+        stop_index(world.data_dir)
+        return found
+
 
 def _bar() -> Progress:
     return Progress(console=_screen, transient=True, disable=not _screen.is_terminal)
@@ -293,24 +363,30 @@ def _bar() -> Progress:
 
 def _report(figures: Figures, root: Path, options: argparse.Namespace) -> None:
     (root / "results.json").write_text(json.dumps(figures.to_dict(), indent=2) + "\n")
-    for sheet in sheets(figures):
+    for sheet in (*sheets(figures), *pages.sheets(figures)):
         _screen.print(sheet.for_terminal())
     _screen.print(*figures.notes, sentence(figures.machine), sep="\n", style="dim")
     if figures.queries:
         draw(figures, root / "bench.svg")
     _screen.print(f"written: {root / 'results.json'}", style="dim")
     if options.write_readme:
-        chart = None
-        if figures.queries:
-            chart = _CHART
-            project = Path(options.readme).parent
-            draw(figures, project / _CHART)
-            page = project / _PERFORMANCE
-            if page.exists():
-                draw_stages(figures, page.parent / _STAGES)
-                readme.write(page, readme.stages_block(figures, chart=_STAGES))
-        readme.write(Path(options.readme), readme.block(figures, chart=chart))
-        _screen.print(f"written: {options.readme}", style="dim")
+        _write(figures, Path(options.readme))
+
+
+def _write(figures: Figures, path: Path) -> None:
+    """Put what was measured where it is shown; a run without queries leaves the README alone."""
+    project = path.parent
+    page = project / pages.PAGE
+    written = [f"{page}, {name}" for name in pages.write(figures, page)] if page.exists() else []
+    if figures.queries:
+        draw(figures, project / _CHART)
+        page = project / _PERFORMANCE
+        if page.exists():
+            draw_stages(figures, page.parent / _STAGES)
+            readme.write(page, readme.stages_block(figures, chart=_STAGES))
+        readme.write(path, readme.block(figures, chart=_CHART))
+        written.append(str(path))
+    _screen.print(*(f"written: {name}" for name in written), sep="\n", style="dim")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The world that is searched: one tenant, many ACLs of very different size, four audiences.
+"""The world that is searched: one tenant, many ACLs of very different size, five audiences.
 
 ACL sizes follow Zipf's law, as shares in companies do: the first of 1,000 holds 13 % of everything,
-most hold a handful. Each ACL admits one group. An audience is a user in one role group, which is a
-member of as many ACL groups as it takes to see the wanted share. What never lives here: the engine,
-files, measuring.
+most hold a handful; one more holds a single document. Each ACL admits one group. An audience is a
+user in one role group, which is a member of as many ACL groups as it takes to see the wanted share.
+What never lives here: the engine, files, measuring.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ _MODIFIED: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _CHUNKS_PER_ACL: Final = 100
 _ACLS: Final = (100, 1_000)
 _SECTIONS: Final = (1, 12)
+_NOOK: Final = 6
+"""Sections of the one document under the last ACL: 0.006 % of 100,000."""
+
 _AUDIENCES: Final = ((0.46, 200), (0.058, 20), (0.009, 5), (0.0012, 1))
 
 
@@ -40,13 +43,18 @@ class Scale:
 
     @property
     def acls(self) -> int:
-        """A hundred chunks an ACL, within bounds."""
+        """A hundred chunks an ACL, within bounds; the one of a single document comes on top."""
         return min(max(self.chunks // _CHUNKS_PER_ACL, _ACLS[0]), _ACLS[1])
 
     @property
     def bases(self) -> int:
         """How many texts are embedded for real; the other vectors are made from these."""
         return max(48, self.chunks // 50)
+
+
+NEIGHBOUR: Final = "neighbour"
+NEIGHBOUR_SCALE: Final = Scale(300)
+"""Another tenant, where two share a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,7 @@ def acl_sizes(scale: Scale) -> list[int]:
 
 
 def audiences(scale: Scale) -> list[Audience]:
-    """The four who ask, from those who see most to those who see least."""
+    """The five who ask, from those who see most to those who see least."""
     sizes = acl_sizes(scale)
     found = []
     for share, groups in _AUDIENCES:
@@ -96,7 +104,8 @@ def audiences(scale: Scale) -> list[Audience]:
         members = tuple(f"group:team-{number:04}" for number in range(first, first + width))
         user = f"user:sees-{100 * share:g}-percent"
         found.append(Audience(user, int(windows[first]) / scale.chunks, members))
-    return found
+    nook = (f"group:team-{scale.acls:04}",)
+    return [*found, Audience("user:sees-one-document", _NOOK / scale.chunks, nook)]
 
 
 def sheets(scale: Scale) -> list[Sheet]:
@@ -110,6 +119,7 @@ def sheets(scale: Scale) -> list[Sheet]:
             drawn.append((sections, acl))
             left -= sections
     dice.shuffle(drawn)
+    drawn.append((_NOOK, scale.acls))
     return [Sheet(number, sections, acl) for number, (sections, acl) in enumerate(drawn)]
 
 
@@ -129,7 +139,7 @@ class LibrarySource:
                 inherit=True,
                 entries=(AclEntrySpec("allow", f"group:team-{number:04}"),),
             )
-            for number in range(self.scale.acls)
+            for number in range(self.scale.acls + 1)
         ]
 
     def list_items(self) -> Iterator[SourceItem]:

@@ -1,0 +1,1 @@
+"""What a question costs as a world grows in one direction at a time."""

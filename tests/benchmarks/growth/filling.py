@@ -1,0 +1,305 @@
+"""Writing an estate in bulk: rows of the catalogue and points of the index, and nothing embedded.
+
+One document goes through the real ingest job; every other row is that document's, with ids, texts,
+vectors and ACLs of its own, so that rows look as this version writes them. Signatures of
+near-duplicates, which no query reads, are left out. What never lives here: asking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import insert, select, update
+
+from acl.admin.directory import add_member, ensure_principal, ensure_tenant
+from acl.content import Delta, Guarded, replace_content
+from acl.models import AclEntryRow, AclRow
+from acl.orm import Base, utc_now
+from acl.principal import Principal
+from ingestion.generations import active_generation
+from ingestion.index.port import Point
+from ingestion.jobs import SourceConfig, ingest
+from ingestion.models import (
+    ChunkRow,
+    DocumentRow,
+    EmbeddingRow,
+    OccurrenceRow,
+    SourceRow,
+    VersionRow,
+)
+from ingestion.rows import facets_of
+from ingestion.sources.folder import FolderSource
+from retrieval.runtime import Runtime
+from retrieval.settings import Settings
+from tests.benchmarks.growth.plots import TENANT
+from tests.benchmarks.growth.texts import Quarry
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from ingestion.context import IngestContext
+    from ingestion.index.port import VectorIndex
+    from tests.benchmarks.growth.plots import Estate, Plot
+    from tests.benchmarks.growth.texts import Batch
+
+SOURCE: Final = "files"
+_BATCH: Final = 1_200
+_PER_DOCUMENT: Final = 6
+_SEED: Final = 7
+_DONE: Final = "growth.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """An estate on disk, and what writing it took, in seconds."""
+
+    data_dir: Path
+    catalogue_s: float
+    index_s: float
+    optimise_s: float
+
+
+def filled(root: Path, estate: Estate) -> Filled:
+    """The estate, written now unless an earlier run has."""
+    directory = root / f"growth-{estate.name}"
+    facts = directory / _DONE
+    if not facts.exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        facts.write_text(json.dumps(_fill(directory, estate)))
+    return Filled(directory / "data", **json.loads(facts.read_text()))
+
+
+def _fill(directory: Path, estate: Estate) -> dict[str, float]:
+    with Runtime.open(Settings(data_dir=directory / "data")) as runtime:
+        context = runtime.ingest_context()
+        writer = _Writer(context, _template(directory / "template", context))
+        writer.found(estate)
+        work = [(plot, first) for plot in estate.plots for first in range(0, plot.chunks, _BATCH)]
+        random.Random(_SEED).shuffle(work)  # noqa: S311 - so that plots lie mixed in the index
+        quarry = Quarry(_SEED, context.embedder.dimensions)
+        for plot, first in work:
+            writer.write(plot, quarry.batch(plot, first, _BATCH))
+        writer.settle()
+        started = time.perf_counter()
+        writer.index.optimise()
+        writer.index.flush()
+        return {
+            "catalogue_s": writer.catalogue_s,
+            "index_s": writer.index_s,
+            "optimise_s": time.perf_counter() - started,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """The rows of one real document."""
+
+    source: dict[str, Any]
+    document: dict[str, Any]
+    version: dict[str, Any]
+    chunk: dict[str, Any]
+    occurrence: dict[str, Any]
+
+
+def _template(folder: Path, context: IngestContext) -> _Template:
+    folder.mkdir()
+    (folder / "one.md").write_text("# One\n\nThe only document that was ever read here.\n")
+    source = FolderSource(folder, name=SOURCE, allow=["group:nobody"])
+    config = SourceConfig("folder", {}, max_age_seconds=10**9)
+    ingest(context, source, tenant=TENANT, config=config)
+    with context.database.read(TENANT) as session:
+        return _Template(
+            *(
+                _values(session, table)
+                for table in (SourceRow, DocumentRow, VersionRow, ChunkRow, OccurrenceRow)
+            )
+        )
+
+
+def _values(session: Session, table: type[Base]) -> dict[str, Any]:
+    row = session.scalars(select(table)).one()
+    return {column.key: getattr(row, column.key) for column in table.__mapper__.column_attrs}
+
+
+class _Writer:
+    """Writes batches, and keeps the books."""
+
+    def __init__(self, context: IngestContext, template: _Template) -> None:
+        self._context = context
+        self._template = template
+        self._place = facets_of(DocumentRow(**template.document))
+        self._live: Counter[tuple[str, str]] = Counter()
+        self.index: VectorIndex = context.index(active_generation(context))
+        self.catalogue_s = 0.0
+        self.index_s = 0.0
+
+    def found(self, estate: Estate) -> None:
+        """Tenants, sources, ACLs, and who is in which group."""
+        now = utc_now()
+        by_tenant: dict[str, list[Plot]] = {}
+        for plot in estate.plots:
+            by_tenant.setdefault(plot.tenant, []).append(plot)
+        for tenant, plots in by_tenant.items():
+            ensure_tenant(self._context.database, tenant, now=now)
+            with self._context.database.write(tenant) as session:
+                if tenant != TENANT:
+                    session.execute(
+                        insert(SourceRow), [{**self._template.source, "tenant": tenant}]
+                    )
+                for plot in plots:
+                    _admit(session, plot)
+        with self._context.database.write(TENANT) as session:
+            for asker in estate.askers:
+                who = Principal.parse(asker.user)
+                ensure_principal(session, TENANT, who, now=now)
+                for plot in asker.plots:
+                    add_member(session, TENANT, Principal.parse(plot.group), who, now=now)
+
+    def write(self, plot: Plot, batch: Batch) -> None:
+        """Chunks of a plot, to the catalogue and to the index."""
+        rows: dict[type[Base], list[dict[str, Any]]] = {
+            table: [] for table in (DocumentRow, VersionRow, ChunkRow, OccurrenceRow, EmbeddingRow)
+        }
+        points = []
+        for place, text in enumerate(batch.texts):
+            made = _Place(plot, batch.first + place)
+            if made.ordinal == 0:
+                rows[DocumentRow].append({**self._template.document, **made.of_document})
+                rows[VersionRow].append({**self._template.version, **made.of_version})
+            sha = hashlib.sha256(f"{made.chunk} {text}".encode()).hexdigest()
+            rows[ChunkRow].append(
+                {**self._template.chunk, **made.of_chunk, "text": text, "embedded_sha": sha}
+            )
+            rows[OccurrenceRow].append(
+                {**self._template.occurrence, **made.of_occurrence, "end": len(text)}
+            )
+            vector = batch.vectors[place]
+            fingerprint = self._context.embedder.fingerprint
+            rows[EmbeddingRow].append(
+                {
+                    "tenant": plot.tenant,
+                    "fingerprint": fingerprint,
+                    "sha": sha,
+                    "vector": vector.tobytes(),
+                }
+            )
+            self._live[plot.tenant, made.acl] += 1
+            points.append(
+                Point(
+                    id=made.chunk,
+                    tenant=plot.tenant,
+                    acl=made.acl,
+                    places=(replace(self._place, document=made.document),),
+                    dense=vector,
+                    sparse=batch.sparse[place],
+                )
+            )
+        started = time.perf_counter()
+        with self._context.database.write(plot.tenant) as session:
+            for table, some in rows.items():
+                if some:
+                    session.execute(insert(table), some)
+        between = time.perf_counter()
+        self.index.upsert(points)
+        self.catalogue_s += between - started
+        self.index_s += time.perf_counter() - between
+
+    def settle(self) -> None:
+        """How many chunks stand under each ACL, and a hash of which."""
+        by_tenant: dict[str, dict[Guarded, Delta]] = {}
+        for (tenant, acl), count in self._live.items():
+            some = int.from_bytes(hashlib.blake2b(acl.encode(), digest_size=32).digest())
+            by_tenant.setdefault(tenant, {})[Guarded(acl, SOURCE)] = Delta(count, some)
+        for tenant, content in by_tenant.items():
+            with self._context.database.write(tenant) as session:
+                replace_content(session, tenant, content)
+                for guarded, delta in content.items():
+                    session.execute(
+                        update(AclRow)
+                        .where(AclRow.tenant == tenant, AclRow.id == guarded.acl_id)
+                        .values(live_chunks=delta.occurrences)
+                    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a chunk of a plot stands: which document, which ACL, and all that follows from it."""
+
+    plot: Plot
+    number: int
+
+    @property
+    def _size(self) -> int:
+        """Chunks in a document, few enough for every ACL to have one."""
+        return max(1, min(_PER_DOCUMENT, self.plot.chunks // self.plot.acls))
+
+    @property
+    def ordinal(self) -> int:
+        return self.number % self._size
+
+    @property
+    def _name(self) -> str:
+        return f"{self.plot.tenant}/{self.plot.name}/{self.number // self._size}"
+
+    @property
+    def document(self) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, self._name))
+
+    @property
+    def chunk(self) -> str:
+        return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._name}/{self.ordinal}"))
+
+    @property
+    def acl(self) -> str:
+        return f"{self.plot.name}-{self.number // self._size % self.plot.acls}"
+
+    @property
+    def of_document(self) -> dict[str, Any]:
+        return {
+            "tenant": self.plot.tenant,
+            "id": self.document,
+            "external_id": self._name,
+            "title": self._name,
+            "uri": f"bench://{self._name}",
+            "acl_id": self.acl,
+        }
+
+    @property
+    def of_version(self) -> dict[str, Any]:
+        return {"tenant": self.plot.tenant, "document_id": self.document}
+
+    @property
+    def of_chunk(self) -> dict[str, Any]:
+        return {"tenant": self.plot.tenant, "id": self.chunk, "acl_id": self.acl}
+
+    @property
+    def of_occurrence(self) -> dict[str, Any]:
+        return {
+            "tenant": self.plot.tenant,
+            "document_id": self.document,
+            "ordinal": self.ordinal,
+            "chunk_id": self.chunk,
+        }
+
+
+def _admit(session: Session, plot: Plot) -> None:
+    """The ACLs of a plot, each admitting its group."""
+    common = {"tenant": plot.tenant}
+    names = [f"{plot.name}-{number}" for number in range(plot.acls)]
+    session.execute(
+        insert(AclRow),
+        [{**common, "id": name, "name": name, "inherit": True} for name in names],
+    )
+    entry = {**common, "effect": "allow", "principal": plot.group}
+    session.execute(insert(AclEntryRow), [{**entry, "acl_id": name} for name in names])
