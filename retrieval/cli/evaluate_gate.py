@@ -29,7 +29,12 @@ Pairs = Annotated[
     typer.Option(help="Labelled pairs, as for eval support.", metavar="FILE", dir_okay=False),
 ]
 Page = Annotated[
-    Path | None, typer.Option(help="Write a Markdown page for a pull request.", metavar="FILE")
+    Path | None,
+    typer.Option(
+        help="Write a Markdown page for a pull request, with a picture beside it (.svg) where the "
+        "extra 'notebooks' is installed.",
+        metavar="FILE",
+    ),
 ]
 
 
@@ -53,6 +58,7 @@ def gate(
     """
     with reported():
         from retrieval.evaluation.gate import judge
+        from retrieval.evaluation.gate_chart import picture
         from retrieval.evaluation.gate_figures import read_measured, write_measured
         from retrieval.evaluation.gate_page import page
 
@@ -67,7 +73,11 @@ def gate(
             return
         result = judge(read_measured(before), measured)
         if report is not None:
-            report.write_text(page(result), "utf-8")
+            drawn = picture(result)
+            beside = report.with_suffix(".svg")
+            if drawn is not None:
+                beside.write_text(drawn, "utf-8")
+            report.write_text(page(result, picture=None if drawn is None else beside.name), "utf-8")
     if as_json:
         show_json(result.to_dict())
     else:

@@ -1,7 +1,7 @@
 """A gate's result as Markdown for a pull request: what was decided, in a table and in pictures.
 
-The pictures are drawn with characters, so that they show wherever Markdown does and nothing has to
-be fetched.
+What is drawn with characters shows wherever Markdown does, and nothing has to be fetched. Where
+there is a picture beside the page (:mod:`retrieval.evaluation.gate_chart`), it comes first.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ _LEGEND: Final = (
 )
 
 
-def page(result: GateResult) -> str:
-    """The whole page."""
+def page(result: GateResult, *, picture: str | None = None) -> str:
+    """The whole page.
+
+    Args:
+        result: what was decided.
+        picture: the name of a file beside the page that shows the differences, if there is one.
+    """
     refused = [one.rule.figure for one in result.judgements if not one.passed]
     verdict = "passes" if result.passed else f"is refused: {', '.join(refused)}"
     made = result.candidate.candidate
@@ -37,8 +42,7 @@ def page(result: GateResult) -> str:
         + ".",
         _table(result),
         "## Differences, question by question",
-        _LEGEND,
-        _chart(result),
+        *_drawn(result, picture),
         "## Thresholds",
         "\n".join(
             f"- `{one.rule.figure}` {one.rule.limit} {one.rule.by:g}. {one.rule.reason}"
@@ -60,6 +64,19 @@ def _table(result: GateResult) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
+
+
+def _drawn(result: GateResult, picture: str | None) -> list[str]:
+    """The differences: a picture with the characters folded away, or the characters alone."""
+    characters = [_LEGEND, _chart(result)]
+    if picture is None:
+        return characters
+    return [
+        f"![Differences from the baseline, question by question]({picture})",
+        "<details><summary>The same in characters</summary>",
+        *characters,
+        "</details>",
+    ]
 
 
 def _chart(result: GateResult) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +32,7 @@ def gate(tmp_path: Path, *more: str) -> Result:
 
 
 def test_a_baseline_is_recorded_and_the_same_passes_and_a_better_baseline_refuses(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_collection(tmp_path)
     assert gate(tmp_path).exit_code == 2, "there is no baseline yet"
@@ -42,7 +43,16 @@ def test_a_baseline_is_recorded_and_the_same_passes_and_a_better_baseline_refuse
     again = gate(tmp_path, "--json", "--report", str(page))
     figures = {one["figure"]: one for one in json.loads(again.stdout)["figures"]}
     assert {name for name, one in figures.items() if not one["passed"]} <= LATENCY
-    assert page.read_text("utf-8").startswith("# The candidate ")
+    written = page.read_text("utf-8")
+    assert written.startswith("# The candidate ")
+    assert "](page.svg)" in written
+    assert "ndcg@10" in (tmp_path / "page.svg").read_text("utf-8")
+    monkeypatch.setitem(sys.modules, "vl_convert", None)  # the extra is not installed
+    (tmp_path / "page.svg").unlink()
+    gate(tmp_path, "--report", str(page))
+    assert "page.svg" not in page.read_text("utf-8")
+    assert "```\nndcg@10" in page.read_text("utf-8")
+    assert not (tmp_path / "page.svg").exists()
     kept = json.loads((tmp_path / "baseline.json").read_text())
     kept["figures"]["recall@10"] = {"value": 1.5}
     (tmp_path / "baseline.json").write_text(json.dumps(kept))
