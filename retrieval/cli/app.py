@@ -23,6 +23,7 @@ from retrieval.cli import (
     index_runs,
     ingest,
     keys,
+    migrate,
     push_sources,
     quality,
     quality_report,
@@ -83,6 +84,7 @@ def before(
 
 ingest.register(app)
 reindex.register(app)
+migrate.register(app)
 query.register(app)
 verify.register(app)
 serve.register(app)
