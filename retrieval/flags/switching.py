@@ -112,6 +112,9 @@ class Switching:
         Raises:
             NotFoundError: there is no such change.
         """
+        unknown = NotFoundError(f"change {number}: this tenant's flags have no such change")
+        if not 1 <= number < self._next():  # nor may it be larger than a database can compare with
+            raise unknown
         since = [
             _change(row)
             for row in self._session.scalars(
@@ -121,7 +124,7 @@ class Switching:
             )
         ]
         if not since or since[0].number != number:
-            raise NotFoundError(f"change {number}: this tenant's flags have no such change")
+            raise unknown
         stood: dict[Flag, str | None] = {}
         for change in since:
             stood.setdefault(change.flag, change.before)
