@@ -30,7 +30,7 @@ class LaneFigures:
 
 @dataclass(frozen=True, slots=True)
 class EstateFigures:
-    """One estate: MB that are resident after the questions and on disk, seconds of writing it."""
+    """One estate: MB that are resident after the questions, and on disk."""
 
     name: str
     chunks: int
@@ -40,9 +40,6 @@ class EstateFigures:
     index_mb: float | None
     catalogue_disk_mb: float
     index_disk_mb: float
-    catalogue_s: float
-    index_s: float
-    optimise_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,8 @@ class GrowthFigures:
     """Everything that was measured in one run.
 
     ``same`` counts questions of the fixed view that every corpus answered with the same evidence
-    and the same scores, of ``compared``.
+    and the same scores, of ``compared``. ``ingest_per_s`` is how many chunks the real job, with
+    the real model, takes in a second.
     """
 
     machine: dict[str, Any]
@@ -58,6 +56,7 @@ class GrowthFigures:
     estates: list[EstateFigures]
     same: int
     compared: int
+    ingest_per_s: float
 
     def save(self, path: Path) -> None:
         """Write it down as JSON."""
@@ -73,6 +72,7 @@ class GrowthFigures:
             estates=[EstateFigures(**row) for row in told["estates"]],
             same=told["same"],
             compared=told["compared"],
+            ingest_per_s=told["ingest_per_s"],
         )
 
     def on(self, axis: str) -> list[LaneFigures]:

@@ -8,10 +8,8 @@ near-duplicates, which no query reads, are left out. What never lives here: aski
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import shutil
-import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -56,31 +54,22 @@ SOURCE: Final = "files"
 _BATCH: Final = 1_200
 _PER_DOCUMENT: Final = 6
 _SEED: Final = 7
-_DONE: Final = "growth.json"
+_DONE: Final = "done"
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """An estate on disk, and what writing it took, in seconds."""
-
-    data_dir: Path
-    catalogue_s: float
-    index_s: float
-    optimise_s: float
-
-
-def filled(root: Path, estate: Estate) -> Filled:
-    """The estate, written now unless an earlier run has."""
+def filled(root: Path, estate: Estate) -> Path:
+    """The data directory of the estate, written now unless an earlier run has."""
     directory = root / f"growth-{estate.name}"
-    facts = directory / _DONE
-    if not facts.exists():
+    done = directory / _DONE
+    if not done.exists():
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        facts.write_text(json.dumps(_fill(directory, estate)))
-    return Filled(directory / "data", **json.loads(facts.read_text()))
+        _fill(directory, estate)
+        done.touch()
+    return directory / "data"
 
 
-def _fill(directory: Path, estate: Estate) -> dict[str, float]:
+def _fill(directory: Path, estate: Estate) -> None:
     with Runtime.open(Settings(data_dir=directory / "data")) as runtime:
         context = runtime.ingest_context()
         writer = _Writer(context, _template(directory / "template", context))
@@ -91,14 +80,8 @@ def _fill(directory: Path, estate: Estate) -> dict[str, float]:
         for plot, first in work:
             writer.write(plot, quarry.batch(plot, first, _BATCH))
         writer.settle()
-        started = time.perf_counter()
         writer.index.optimise()
         writer.index.flush()
-        return {
-            "catalogue_s": writer.catalogue_s,
-            "index_s": writer.index_s,
-            "optimise_s": time.perf_counter() - started,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +124,6 @@ class _Writer:
         self._place = facets_of(DocumentRow(**template.document))
         self._live: Counter[tuple[str, str]] = Counter()
         self.index: VectorIndex = context.index(active_generation(context))
-        self.catalogue_s = 0.0
-        self.index_s = 0.0
 
     def found(self, estate: Estate) -> None:
         """Tenants, sources, ACLs, and who is in which group."""
@@ -205,15 +186,11 @@ class _Writer:
                     sparse=batch.sparse[place],
                 )
             )
-        started = time.perf_counter()
         with self._context.database.write(plot.tenant) as session:
             for table, some in rows.items():
                 if some:
                     session.execute(insert(table), some)
-        between = time.perf_counter()
         self.index.upsert(points)
-        self.catalogue_s += between - started
-        self.index_s += time.perf_counter() - between
 
     def settle(self) -> None:
         """How many chunks stand under each ACL, and a hash of which."""

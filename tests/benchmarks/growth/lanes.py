@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.benchmarks.growth.filling import Filled
     from tests.benchmarks.growth.plots import Asker, Estate
 
 _ENVIRONMENT: Final = {"CLEARANCE_MAX_VISIBLE_ACLS": "30000"}
@@ -37,13 +36,13 @@ class Open:
     """An estate that answers: its service, and a key of each asker by how it is called."""
 
     estate: Estate
-    filled: Filled
+    data_dir: Path
     service: Service
     tokens: dict[str, str]
 
     def footprint(self) -> EstateFigures:
         """What it takes by now, and what writing it took."""
-        data = self.filled.data_dir
+        data = self.data_dir
         index = sum(map(_mb, data.glob("index/**/*")))
         return EstateFigures(
             name=self.estate.name,
@@ -54,9 +53,6 @@ class Open:
             index_mb=resident_mb(index_pid(data)),
             catalogue_disk_mb=round(sum(map(_mb, data.rglob("*"))) - index, 1),
             index_disk_mb=round(index, 1),
-            catalogue_s=self.filled.catalogue_s,
-            index_s=self.filled.index_s,
-            optimise_s=self.filled.optimise_s,
         )
 
 
@@ -111,14 +107,14 @@ class Lane:
 
 
 @contextmanager
-def opened(estate: Estate, filled: Filled, log: Path) -> Iterator[Open]:
+def opened(estate: Estate, data_dir: Path, log: Path) -> Iterator[Open]:
     """Start the service of an estate, with a key for everybody who asks; end both at the exit."""
-    with Runtime.open(Settings(data_dir=filled.data_dir)) as runtime:
+    with Runtime.open(Settings(data_dir=data_dir)) as runtime:
         tokens = {asker.user: token_of(runtime, TENANT, asker.user) for asker in estate.askers}
-    with Service.started(filled.data_dir, log, environment=_ENVIRONMENT) as service:
+    with Service.started(data_dir, log, environment=_ENVIRONMENT) as service:
         service.wait()
-        yield Open(estate, filled, service, tokens)
-    stop_index(filled.data_dir)
+        yield Open(estate, data_dir, service, tokens)
+    stop_index(data_dir)
 
 
 def ask_in_turns(lanes: list[Lane], count: int, *, seed: int) -> list[list[list[Any]]]:

@@ -154,15 +154,12 @@ def _estates(figures: GrowthFigures) -> Sheet:
             _mb(row.index_mb),
             _mb(row.catalogue_disk_mb),
             _mb(row.index_disk_mb),
-            f"{row.index_s:.0f}",
-            f"{row.optimise_s:.0f}",
         )
         for row in figures.estates
     ]
     columns = ("chunks", "tenants", "ACLs", "service, MB", "index process, MB")
-    columns += ("catalogue on disk, MB", "index on disk, MB", "writing to the index, s")
-    columns += ("optimising, s",)
-    return Sheet("Memory after the questions, disk, and time", columns, tuple(rows), texts=0)
+    columns += ("catalogue on disk, MB", "index on disk, MB")
+    return Sheet("Memory after the questions, and disk", columns, tuple(rows), texts=0)
 
 
 def _mb(value: float | None) -> str:

@@ -7,10 +7,12 @@ lives here: tables, charts.
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tests.benchmarks import ingest_race
 from tests.benchmarks.growth import pages
 from tests.benchmarks.growth.figures import GrowthFigures
 from tests.benchmarks.growth.filling import filled
@@ -66,12 +68,17 @@ def measure(root: Path, screen: Console, *, quick: bool, write: bool) -> GrowthF
         lanes += asked
         footprints += taken
         told = told or [_of(axes[0], asked, row) for row in answers]
+    with screen.status("ingest, with the model"), tempfile.TemporaryDirectory(dir=root) as place:
+        ingest = ingest_race.race(
+            Path(place), None, chunks=10 * count, seed=_SEED, on_progress=lambda _: None
+        )
     found = GrowthFigures(
         machine=machine,
         lanes=[lane.figures() for lane in lanes],
         estates=footprints,
         same=sum(all(answer == row[0] for answer in row) for row in told),
         compared=len(told),
+        ingest_per_s=ingest.chunks / ingest.clearance_s,
     )
     found.save(root / "growth.json")
     for sheet in pages.sheets(found):

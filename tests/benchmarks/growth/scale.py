@@ -84,13 +84,12 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """MB and seconds by chunks."""
+    """MB by chunks."""
 
     serve_mb: Line
     index_mb: Line
     catalogue_disk_mb: Line
     index_disk_mb: Line
-    index_s: Line
 
     @classmethod
     def fitted(cls, estates: Sequence[EstateFigures]) -> Footprint:
@@ -105,7 +104,6 @@ class Footprint:
             line([row.index_mb for row in estates]),
             line([row.catalogue_disk_mb for row in estates]),
             line([row.index_disk_mb for row in estates]),
-            line([row.index_s + row.optimise_s for row in estates]),
         )
 
 
@@ -118,13 +116,11 @@ def checked(figures: GrowthFigures) -> Sheet:
     """What lines through the smaller corpora say of the largest, beside what it was."""
     *smaller, largest = corpora(figures)
     took = Footprint.fitted(smaller)
-    seconds = largest.index_s + largest.optimise_s
     pairs = [
         ("service, MB", took.serve_mb, largest.serve_mb or 0.0),
         ("index process, MB", took.index_mb, largest.index_mb or 0.0),
         ("catalogue on disk, MB", took.catalogue_disk_mb, largest.catalogue_disk_mb),
         ("index on disk, MB", took.index_disk_mb, largest.index_disk_mb),
-        ("writing to the index and optimising, s", took.index_s, seconds),
     ]
     rows = [_row(name, line.at(largest.chunks), value) for name, line, value in pairs]
     lanes = figures.on("visible")
@@ -160,12 +156,12 @@ def _sizes(figures: GrowthFigures) -> Sheet:
                 str(max(1, int(np.ceil(REPLICAS * index / NODE_GB)))) if chunks > most else "–",
                 _figure(took.catalogue_disk_mb.at(chunks) / 1_000),
                 _figure(took.index_disk_mb.at(chunks) / 1_000),
-                _figure(took.index_s.at(chunks) / 3_600),
+                _figure(chunks / figures.ingest_per_s / 3_600),
             )
         )
     columns = ("chunks", "tenants, say", "", "index memory, GB")
     columns += (f"machines of 64 GiB, {REPLICAS} copies", "catalogue on disk, GB")
-    columns += ("index on disk, GB", "writing the index on this machine, h")
+    columns += ("index on disk, GB", f"ingest at {figures.ingest_per_s:.0f} chunks/s, h")
     return Sheet("Memory, disk and time by the number of chunks", columns, tuple(rows), texts=0)
 
 
@@ -200,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chunks", type=int, required=True)
     parser.add_argument("--visible", type=int, default=10_000, help="chunks the asker sees")
-    parser.add_argument("--rate", type=float, default=None, help="chunks embedded a second")
+    parser.add_argument("--rate", type=float, default=None, help="chunks ingested a second")
     parser.add_argument("--measured", type=Path, default=Path(__file__).with_name("measured.json"))
     options = parser.parse_args(arguments)
     figures = GrowthFigures.load(options.measured)
@@ -210,11 +206,10 @@ def main(arguments: list[str] | None = None) -> int:
         ("service memory, MB", f"{took.serve_mb.at(options.chunks):,.0f}"),
         ("catalogue on disk, MB", f"{took.catalogue_disk_mb.at(options.chunks):,.0f}"),
         ("index on disk, MB", f"{took.index_disk_mb.at(options.chunks):,.0f}"),
-        ("writing the index, s", f"{took.index_s.at(options.chunks):,.0f}"),
         (f"p50 with {options.visible:,} visible, ms", f"{model.at(options.visible):,.0f}"),
     ]
-    if options.rate:
-        rows.append(("embedding, h", f"{options.chunks / options.rate / 3_600:,.1f}"))
+    rate = options.rate or figures.ingest_per_s
+    rows.append((f"ingest at {rate:,.0f} chunks/s, h", f"{options.chunks / rate / 3_600:,.1f}"))
     screen = Console()
     screen.print(Sheet(f"{options.chunks:,} chunks", ("", ""), tuple(rows)).for_terminal())
     screen.print(checked(figures).for_terminal())
