@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ingestion.lock import Lock
     from ingestion.models import GenerationRow
     from ingestion.parsing.registry import ParseLimits
+    from ingestion.run.reading import DocumentReader
 
 
 def no_other(spec: str) -> Embedder:
@@ -50,6 +51,7 @@ class IngestContext:
         parse_seconds: how long a worker process may take over one file before it is killed.
         parse_workers: how many files may be parsed at once in processes of their own.
         load: makes the embedder that a line of configuration names; may keep it for the next time.
+        reader: opens what parses the documents of a run; None for this machine's own.
     """
 
     database: Database
@@ -63,6 +65,7 @@ class IngestContext:
     load: Callable[[str], Embedder] = no_other
     parse_seconds: float = 60.0
     parse_workers: int = 2
+    reader: Callable[[IngestContext], DocumentReader] | None = None
 
     def chunker(self) -> Chunker:
         """The chunker whose sizes fit the embedder."""

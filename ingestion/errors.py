@@ -6,6 +6,7 @@
     ├── ParseError                 empty, encrypted, too_large, too_many_pages, binary, malformed,
     │                              unsupported, timeout
     ├── ParserUnavailableError     parser_unavailable: no process that parses can be started
+    ├── WorkersLostError           workers_lost: the workers of an engine cannot be had
     ├── AclFileError               acl_invalid: a sidecar that cannot be obeyed (file, line, field)
     ├── AclNotUsableError          acl_not_usable: a push names an ACL its source may not use
     ├── SourceError                source_unreadable: a source that cannot be listed or fetched from
@@ -81,6 +82,12 @@ class ParserUnavailableError(IngestionError):
     """No worker process could be started, so no file can be parsed; none of them is to blame."""
 
     default_code = "parser_unavailable"
+
+
+class WorkersLostError(IngestionError):
+    """The workers of a run's engine cannot be started, or died again and again."""
+
+    default_code = "workers_lost"
 
 
 class AclFileError(IngestionError):

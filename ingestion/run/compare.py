@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ingestion.held import Held
     from ingestion.prepare import Prepared
     from ingestion.records import DeliveryRow
-    from ingestion.run.reading import Reader
+    from ingestion.run.reading import DocumentReader
     from ingestion.run.scratch import Listed, Scratch
     from ingestion.sources.base import Source
 
@@ -78,7 +78,7 @@ class Comparison:
         source: Source,
         tenant: str,
         scratch: Scratch,
-        reader: Reader,
+        reader: DocumentReader,
         *,
         stream: bool,
         full: bool,

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ingestion.parsing.guarded import GuardedParser
 from ingestion.parsing.media import MEDIA_TYPES, sniff
 from ingestion.prepare import Prepared, cut, prepare
 
 if TYPE_CHECKING:
-    from ingestion.context import IngestContext
+    from ingestion.chunking import Chunker
     from ingestion.documents import RawDocument
+    from ingestion.parsing.limits import ParseLimits
 
 LIGHT_BYTES: Final = 1_000_000
 _LIGHT: Final = frozenset({"text/plain", "text/markdown", "text/x-rst"})
@@ -35,10 +36,39 @@ def is_light(raw: RawDocument) -> bool:
     return (stated or MEDIA_TYPES.get(suffix)) in _LIGHT
 
 
+class Measures(Protocol):
+    """What reading takes from an installation; an ``IngestContext`` is one."""
+
+    @property
+    def limits(self) -> ParseLimits:
+        """What a single document may cost."""
+
+    @property
+    def parse_seconds(self) -> float:
+        """How long a process may take over one file before it is killed."""
+
+    @property
+    def parse_workers(self) -> int:
+        """How many files may be parsed at once in processes of their own."""
+
+    def chunker(self) -> Chunker:
+        """What cuts."""
+
+
+class DocumentReader(Protocol):
+    """Prepares documents, here or elsewhere. Close it."""
+
+    def read(self, raw: RawDocument) -> Future[Prepared]:
+        """Prepare a document; what is wrong with it is raised by the result."""
+
+    def close(self) -> None:
+        """Let go; what has not begun is not begun any more."""
+
+
 class Reader:
     """Prepares documents for a run or a service. Starts processes when needed; close it."""
 
-    def __init__(self, context: IngestContext) -> None:
+    def __init__(self, context: Measures) -> None:
         self._chunker = context.chunker()
         self._limits = context.limits
         self._guard = GuardedParser(

@@ -177,7 +177,7 @@ class Run:
         """Compare what is listed, and write what differs, until it is done or to be stopped."""
         context, report, options = self._context, self._report, self._options
         with ExitStack() as stack:
-            reader = stack.enter_context(closing(Reader(context)))
+            reader = stack.enter_context(closing((context.reader or Reader)(context)))
             if not report.dry_run:
                 self._pipeline = stack.enter_context(
                     closing(Pipeline(context, report.tenant, report.source))

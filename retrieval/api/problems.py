@@ -57,6 +57,7 @@ from ingestion.errors import (
     RunBusyError,
     SourceError,
     SwitchedOffError,
+    WorkersLostError,
 )
 from retrieval.console.errors import CrossSiteError
 from verifier.errors import QuoteTooLongError, SupportModelError, VerifierError
@@ -186,6 +187,9 @@ TABLE: Final[Mapping[type[BaseException], Row]] = {
         "Parser unavailable",
         "No process that reads documents can be started; try again shortly.",
         _RETRY,
+    ),
+    WorkersLostError: Row(
+        503, None, "Workers lost", "The workers of an engine cannot be had; try again.", _RETRY
     ),
     AclFileError: Row(422, None, "Unusable ACL file"),
     AclNotUsableError: Row(422, None, "Unusable ACL"),
