@@ -62,7 +62,8 @@ def apply(text: str, findings: Sequence[Finding], policy: TrustPolicy) -> Truste
 
     Only findings of high severity about injection, hidden content, markers or exfiltration change
     the verdict. Content the sanitiser has already removed leaves no span to redact, but it leaves
-    the verdict.
+    the verdict. Where an order is redacted, what stands right beside it and is suspected to be one
+    goes with it: an order is often told in several sentences.
 
     Args:
         text: Sanitised text.
@@ -90,7 +91,7 @@ def _withheld(text: str, findings: Sequence[Finding]) -> TrustedText:
 
 
 def _redacted(text: str, findings: Sequence[Finding], acted_on: Sequence[Finding]) -> TrustedText:
-    spans = _merged((f.start, f.end) for f in acted_on if f.start < f.end)
+    spans = _merged((f.start, f.end) for f in (*acted_on, *_beside(text, findings, acted_on)))
     served, offsets = apply_edits(text, (Edit(start, end, REDACTION) for start, end in spans))
     return TrustedText(
         served,
@@ -101,10 +102,37 @@ def _redacted(text: str, findings: Sequence[Finding], acted_on: Sequence[Finding
     )
 
 
+def _beside(text: str, findings: Sequence[Finding], acted_on: Sequence[Finding]) -> list[Finding]:
+    """What is suspected of being an order and stands beside one, or beside such a neighbour.
+
+    Beside means that there is nothing but white space between.
+
+    Args:
+        text: Sanitised text.
+        findings: All of them.
+        acted_on: Those that are redacted anyway.
+    """
+    orders = [f for f in acted_on if f.kind is FindingKind.INJECTION and f.start < f.end]
+    suspected = [
+        f for f in findings if f.kind is FindingKind.INJECTION and f.severity is not Severity.HIGH
+    ]
+    if not orders or not suspected:
+        return []
+    runs: list[list[Finding]] = []
+    reach = 0
+    for one in sorted((*orders, *suspected), key=lambda f: (f.start, f.end)):
+        if runs and not text[reach : one.start].strip():
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+        reach = max(reach, one.end)
+    return [one for run in runs if any(f.severity is Severity.HIGH for f in run) for one in run]
+
+
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Join spans that overlap or touch."""
+    """Join spans that overlap or touch; empty ones are left out."""
     merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
+    for start, end in sorted((start, end) for start, end in spans if start < end):
         if merged and start <= merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
