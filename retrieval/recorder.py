@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,7 +34,7 @@ class Recorder:
         self._queue: deque[tuple[str, Rows]] = deque(maxlen=_LIMIT)
         self._wake = threading.Event()
         self._write_lock = threading.Lock()
-        self._closing = False
+        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self.dropped = 0
 
@@ -63,18 +62,17 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is left and end the thread."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
         self.flush()
 
     def _run(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             self._wake.wait()
             self._wake.clear()
-            if not self._closing:
-                time.sleep(_PAUSE_SECONDS)  # gather a batch
+            self._closing.wait(_PAUSE_SECONDS)  # gather a batch; a command that ends need not wait
             try:
                 self.flush()
             except SQLAlchemyError:

@@ -7,6 +7,8 @@ index are reached for when first needed, or by :meth:`Runtime.warm`.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -115,8 +117,11 @@ class Runtime:
         self._indexes: dict[str, VectorIndex] = {}
         self._signer: Signer | None = None
         self._lock = threading.RLock()
-        # Apart: while an engine that hangs is being opened, embedders must still be had.
+        # Apart: while an engine that hangs is being opened, embedders must still be had, and while
+        # a model is loaded, the engine.
         self._opening = threading.Lock()
+        self._reaching = threading.Lock()
+        self._warming: threading.Thread | None = None
 
     @classmethod
     def open(cls, settings: Settings, *, on_progress: OnMessage | None = None) -> Self:
@@ -130,7 +135,7 @@ class Runtime:
     @property
     def host(self) -> IndexHost:
         """The index engine, reached for on first use."""
-        with self._lock:
+        with self._reaching:
             if self._host is None:
                 self._host = create_host(
                     self.settings.data_dir,
@@ -323,11 +328,30 @@ class Runtime:
         if row is None:
             self.embedder.embed_query("warm up")
         else:
-            self.embedder_for(row.id).embed_query("warm up")
-            self.index(row.id).count()
+            with ThreadPoolExecutor(1, thread_name_prefix="warm") as beside:
+                counted = beside.submit(lambda: self.index(row.id).count())
+                self.embedder_for(row.id).embed_query("warm up")
+                counted.result()
+
+    def warm_meanwhile(self) -> None:
+        """Begin to :meth:`warm` beside what the caller does next, such as importing the rest.
+
+        Model and index are loaded by code that leaves the interpreter to others. What fails is met
+        again by the first query, and told there. Where nothing was ingested nothing is loaded.
+        """
+
+        def load() -> None:
+            with suppress(Exception):
+                if self.generation() is not None:
+                    self.warm()
+
+        self._warming = threading.Thread(target=load, name="warm")
+        self._warming.start()
 
     def close(self) -> None:
         """Write out what is recorded and let go of everything."""
+        if self._warming is not None:
+            self._warming.join()
         if "admission" in self.__dict__:
             self.admission.close()
         self.recorder.close()

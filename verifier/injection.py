@@ -66,7 +66,7 @@ def _candidates(rule: Rule, joined: str, starts: Sequence[int]) -> list[int]:
 
 
 def _judged(rule: Rule, sentence: str, start: int, end: int) -> Finding | None:
-    match = rule.pattern.search(sentence)
+    match = rule.search(sentence)
     if match is None:
         return None
     before = sentence[max(0, match.start() - _LEAD_LENGTH) : match.start() + 1]

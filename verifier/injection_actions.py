@@ -3,7 +3,6 @@
 See `injection_rules` for how a rule is written; what must never live here is the same: code.
 """
 
-import re
 from typing import Final
 
 from verifier.injection_language import ORDER, PROMPT, SECRETS, Rule
@@ -14,7 +13,7 @@ ACTIONS: Final = (
         ("send", "post", "forward", "upload", "transmit", "exfiltrat", "mail", "leak", "submit",
          "append", "include", "encode", "embed", "copy", "insert", "fetch", "request", "visit",
          "open", "navigate", "render", "load"),
-        re.compile(
+        (
             ORDER + r"(?:send|post|forward|upload|transmit|exfiltrate|e-?mail|leak|submit|copy|"
             r"deliver|report|relay)\b(?=\s).{0,60}?\b" + SECRETS + r".{0,80}?\b(?:to|at|via|"
             r"into|through)"
@@ -46,7 +45,7 @@ ACTIONS: Final = (
         ("tool", "function", "plugin", " api", "shell", "command", "browser", " code", "sql",
          "script", "terminal", "e-mail access", "email access", "file access", "web access",
          "_", "rm -rf", "curl "),
-        re.compile(
+        (
             ORDER + r"(?:call|invoke|use|run|execute|"
             r"trigger)\b.{0,40}?\byour (?:\w+ )?(?:tools?|functions?|"
             r"plugins?|(?:email|e-mail|browser|browsing|file|shell|search|code|web|memory|"
@@ -87,7 +86,7 @@ ACTIONS: Final = (
         "injection.disclose_prompt",
         ("prompt", "instructions", "system message", "above", "guidelines", "directives",
          "configuration", "hidden rules"),
-        re.compile(
+        (
             ORDER + r"(?:reveal|show|print|repeat|output|display|disclose|tell (?:me|us|them|him)|"
             r"give (?:me|us)|write(?: out| down)?|leak|expose|return|recite|share|dump|paste|quote|"
             r"summari[sz]e|list|describe|copy|include|state|translate)\b.{0,40}?\b"
@@ -111,7 +110,7 @@ ACTIONS: Final = (
         ("override", "overrid", "supersede", "precedence", "priority", "i am your", "authori",
          "approved by", "developer of", "instructed by", "openai", "anthropic", "your developer",
          "your creator", "your operator", "your administrator", "admin"),
-        re.compile(
+        (
             r"(?:^|[\"'(\[<#*!.-]\s*)\W{0,3}(?:system|admin(?:istrator)?|developer|root|emergency|"
             r"security|safety|operator|priority) (?:override|directive|instruction|command)s?"
             r"(?: (?:code|alpha|level)\b[^:]{0,20})?\s*[\])*]{0,3}\s*[:!\u2014]"
@@ -147,7 +146,7 @@ ACTIONS: Final = (
          "acl", "access check", "access restriction", "access rules", "security filter",
          "security check", "tenant", "safety filter", "content filter", "guardrail", "clearance",
          "treat ", "administrator", "full access", "entitled"),
-        re.compile(
+        (
             r"\byou (?:are|have been|were|now have|have|'re) (?:now |hereby |fully |explicitly |"
             r"already |been |the )*"
             r"(?:authori[sz]ed|authori[sz]ation|permitted|allowed|cleared|granted(?: \w+){0,2}|"
@@ -200,7 +199,7 @@ ACTIONS: Final = (
          "regardless", "no matter", "respond only", "reply only", "answer only", "only respond",
          "only reply", "respond with", "reply with", "remaining documents", "rest of the document",
          "other passages", "this document", "answer with", "say that", "state that", "context"),
-        re.compile(
+        (
             ORDER + r"(?:begin|start|end|finish|prefix|conclude) (?:every |each |all |"
             r"all of )?(?:of )?your "
             r"(?:answer|response|repl(?:y|ies)|summary|output|message)s?\b.{0,10}?\b(?:with|by)\b"

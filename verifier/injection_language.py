@@ -5,6 +5,7 @@ Patterns for folded text: lower case, look-alikes folded, single spaces, bounded
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from verifier.findings import Severity
@@ -24,9 +25,22 @@ class Rule:
 
     name: str
     anchors: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: str
     message: str
     severity: Severity = Severity.HIGH
+
+    def search(self, sentence: str) -> re.Match[str] | None:
+        """Try the pattern on a sentence with an anchor.
+
+        Compiled when first tried, which most texts never cause: all of them together take longer
+        than anything else that a process loads before its first answer.
+        """
+        return _compiled(self.pattern).search(sentence)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 # Where an order begins: at the start of a clause, or after words that turn to the reader.

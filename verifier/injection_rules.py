@@ -8,7 +8,6 @@ Here: rules about who is spoken to and in what name; `injection_actions` holds w
 What must never live here: code. A rule that needs code is not a rule of this table.
 """
 
-import re
 from typing import Final
 
 from verifier.injection_actions import ACTIONS
@@ -20,7 +19,7 @@ _ADDRESSES: Final = (
         ("ignore", "disregard", "forget", "overr", "bypass", "discard", "neglect", "dismiss",
          "set aside", "stop ", "not follow", "not obey", "n't follow", "n't obey", "no attention",
          "erase", "drop", "abandon", "cancel"),
-        re.compile(
+        (
             ORDER + IGNORE + r"(?:\s+\w+){0,3}?\s+(?:"
             r"(?:previous|prior|above|earlier|preceding|foregoing|initial|original|system|existing|"
             r"current|former|past)(?:\s+\w+){0,3}?\s+(?:instructions?|prompts?|directives?|"
@@ -49,7 +48,7 @@ _ADDRESSES: Final = (
         ("new instruction", "new task", "new objective", "real instruction", "actual instruction",
          "true instruction", "updated instruction", "from now on", "new directive", "new goal",
          "instructions are", "instead of answering", "instructions for you", "real task"),
-        re.compile(
+        (
             r"\b(?:your|the following are your|here are your) (?:\w+ ){0,2}?(?:new|real|actual|"
             r"true|"
             r"updated|only|revised) (?:\w+ )?(?:instructions?|tasks?|objectives?|directives?|"
@@ -72,7 +71,7 @@ _ADDRESSES: Final = (
         "injection.role_change",
         ("you are now", "you're now", "act as", "pretend", "roleplay", "role-play", "behave as",
          " mode", "jailbreak", "do anything now", "no longer bound", "unrestricted", "simulate"),
-        re.compile(
+        (
             r"\byou(?: are|'re) now (?:going to (?:act|be|play|pretend)|called \w+|dan\b|"
             r"free (?:from|of)|"
             r"(?:in )?(?:\w+ )?(?:developer|debug|god|jailbreak|dan|unrestricted|maintenance|"
@@ -105,7 +104,7 @@ _ADDRESSES: Final = (
          "chat bot", "gpt", "claude", "copilot", "gemini", "assistant", "autonomous agent",
          "virtual agent", "digital agent", "automated agent", "intelligent agent", "summarizer",
          "summariser", "machine reader"),
-        re.compile(
+        (
             r"(?:^|[\"'(\[<#*!:.\-]\s*)(?:attention|notice|note|message|instructions?|notes?|"
             r"reminder|dear|hey|hello|"
             r"hi|important|warning|directive|memo|request|order)s?(?: note| notice| message|"
@@ -139,7 +138,7 @@ _ADDRESSES: Final = (
         ("the user", "the human", "this instruction", "these instruction", "this message",
          "this note", "this prompt", "this comment", "hidden text", "this request", "secret",
          "this step", "this action"),
-        re.compile(
+        (
             r"\b(?:do not|don'?t|never|must not|should not|without|avoid) (?:ever )?"
             r"(?:tell|telling|inform|informing|mention|mentioning|reveal|revealing|disclose|"
             r"disclosing|notify|notifying|alert|alerting|warn|warning|show|showing|let|letting|"
@@ -175,7 +174,7 @@ _ADDRESSES: Final = (
     Rule(
         "injection.other_language",
         ("anweisung", "instruc", "instruktion", "istruzioni", "instrukc", "指示", "指令", "提示"),
-        re.compile(
+        (
             r"\b(?:ignoriere|ignorieren sie|vergiss|vergessen sie|missachte|"
             r"missachten sie)\b.{0,30}?"
             r"\b(?:vorherigen|vorigen|bisherigen|obigen|fruheren|alle deine|alle ihre|deine|"

@@ -76,6 +76,7 @@ def query(
     agents and applications use 'serve' or 'mcp', where a key says who asks.
     """
     with opened(context) as runtime:
+        runtime.warm_meanwhile()
         from acl.caller import ApiScope
         from retrieval.pipeline import retrieve
         from retrieval.query import Include, RetrieveRequest

@@ -38,6 +38,7 @@ def serve(
     Callers need a key: clearance keys create. Log lines go to standard error as JSON.
     """
     with opened(context, host=host, port=port) as runtime:
+        runtime.warm_meanwhile()
         import uvicorn
 
         from retrieval import telemetry
