@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ _ROOT = str(Path(__file__).resolve().parent.parent)
 if _ROOT not in sys.path:
     sys.path.insert(0, _ROOT)
 
-from tests.support.catalogue import PostgresBlank, SqliteBlank, fill  # noqa: E402 - needs the path above
+from tests.support import engines  # noqa: E402 - needs the path above
+from tests.support.catalogue import PostgresBlank, SqliteBlank, fill  # noqa: E402
 from tests.support.postgres import Server  # noqa: E402
 
 if TYPE_CHECKING:
@@ -76,9 +78,22 @@ def sqlite_catalogue(tmp_path_factory: pytest.TempPathFactory) -> SqliteBlank:
 
 
 @pytest.fixture(scope="session")
-def blank_catalogue(sqlite_catalogue: SqliteBlank) -> SqliteBlank:
+def blank_catalogue(request: pytest.FixtureRequest) -> Blank:
     """The default engine's; the security suite has both in its place."""
-    return sqlite_catalogue
+    name = "postgres_catalogue" if engines.POSTGRES else "sqlite_catalogue"
+    blank: Blank = request.getfixturevalue(name)
+    return blank
+
+
+@pytest.fixture(scope="session", autouse=engines.POSTGRES or engines.SERVER)
+def _other_engines(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Put what tests open in this process on the engines that the run is told to use."""
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as made:
+        if engines.POSTGRES:
+            engines.move_catalogues(patch, made, request.getfixturevalue("postgres_server"))
+        if engines.SERVER:
+            engines.move_indexes(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

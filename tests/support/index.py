@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.index.memory import MemoryHost
+from tests.support.engines import usual_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class WatchedHost:
     """
 
     def __init__(self, inner: IndexHost | None = None) -> None:
-        self._inner = MemoryHost() if inner is None else inner
+        self._inner = usual_host() if inner is None else inner
         self.on_search: OnSearch = faithful
         self.searches = 0
 

@@ -14,7 +14,6 @@ from acl.admin import directory
 from acl.caller import Caller
 from acl.principal import Principal
 from ingestion.embedding.hashing import HashEmbedder
-from ingestion.index.memory import MemoryHost
 from ingestion.jobs import SourceConfig, ingest
 from retrieval.pipeline import retrieve
 from retrieval.query import RetrieveRequest
@@ -23,6 +22,7 @@ from retrieval.runtime import Runtime
 from retrieval.settings import Settings
 from tests.support.catalogue import SECRET as SECRET  # noqa: PLC0414 - worlds are asked for it
 from tests.support.clock import Clock
+from tests.support.engines import usual_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ class Installation:
         Args:
             blank: from the ``blank_catalogue`` fixture.
             directory_: an empty directory.
-            host: the index; None for the memory oracle.
+            host: the index; None for the memory oracle, or what the suite runs on.
             embedder: None for the hash embedder.
             settings: fields of :class:`retrieval.settings.Settings` to set.
         """
@@ -101,7 +101,7 @@ class Installation:
             ),
             database,
             audit_database=blank.open_audit(directory_),
-            host=MemoryHost() if host is None else host,
+            host=usual_host() if host is None else host,
             embedder=HashEmbedder(DIMENSIONS) if embedder is None else embedder,
             clock=clock,
         )

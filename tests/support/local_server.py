@@ -10,16 +10,21 @@ import threading
 import warnings
 from typing import TYPE_CHECKING, Any, cast
 
-from qdrant_client import QdrantClient
-
-from ingestion.index.server import ServerHost
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qdrant_client import QdrantClient
+
+    from ingestion.index.server import ServerHost
 
 
 def local_server(prefix: str = "test") -> ServerHost:
     """A host over a server with nothing in it."""
+    # Imported here: the client costs a second, and few tests need it.
+    from qdrant_client import QdrantClient  # noqa: PLC0415
+
+    from ingestion.index.server import ServerHost  # noqa: PLC0415
+
     return ServerHost(cast("QdrantClient", _OneAtATime(QdrantClient(":memory:"))), prefix=prefix)
 
 
