@@ -14,11 +14,15 @@ from retrieval.records import CheckRow, ClaimRow, EvidenceRecordRow, RetrievalRo
 from retrieval.verify_quotes import CitationResult
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from acl.caller import Caller
     from retrieval.evidence import RetrieveResponse
     from retrieval.query import RetrieveRequest
     from retrieval.runtime import Runtime
     from retrieval.verify import VerifyResponse
+    from retrieval.verify_evidence import Cited
+    from retrieval.verify_request import Assertion, Reference
 
 
 def record(
@@ -79,9 +83,26 @@ def record(
 
 
 def record_check(
-    runtime: Runtime, caller: Caller, response: VerifyResponse, *, view: str, latency_ms: float
+    runtime: Runtime,
+    caller: Caller,
+    response: VerifyResponse,
+    *,
+    sources: Sequence[str | None],
+    generation: str | None,
+    view: str,
+    latency_ms: float,
 ) -> None:
-    """Queue the record of one check of claims. Never waits, never fails the check."""
+    """Queue the record of one check of claims. Never waits, never fails the check.
+
+    Args:
+        runtime: the installation.
+        caller: who asked.
+        response: what they got.
+        sources: what each claim rests on, as of :func:`rests_on`.
+        generation: the active one; None while nothing was ever ingested.
+        view: digest of what they could see.
+        latency_ms: milliseconds inside the service.
+    """
     tenant = caller.tenant
     record_id = str(uuid.uuid4())
     check = {
@@ -96,6 +117,7 @@ def record_check(
         "recall": response.citation_recall,
         "precision": response.citation_precision,
         "latency_ms": latency_ms,
+        "generation": generation,
     }
     claims = [
         {
@@ -109,10 +131,30 @@ def record_check(
             "differs_in": json.dumps([kind.value for kind in claim.differs_in]),
             **dict.fromkeys((result.value for result in CitationResult), 0),
             **Counter(cited.result.value for cited in claim.citations),
+            "source": source,
         }
-        for place, claim in enumerate(response.claims, start=1)
+        for place, (claim, source) in enumerate(zip(response.claims, sources, strict=True), start=1)
     ]
     runtime.recorder.add(tenant, ((CheckRow, [check]), (ClaimRow, claims)))
+
+
+def rests_on(
+    asked: Sequence[Assertion], response: VerifyResponse, cited: Mapping[Reference, Cited]
+) -> list[str | None]:
+    """The source that each claim rests on: of the piece that decided, else of the first there is.
+
+    Args:
+        asked: the claims, in the order of the response.
+        response: what was found of them.
+        cited: what each reference leads to; nothing, where the caller may not see it.
+    """
+    found: list[str | None] = []
+    for claim, checked in zip(asked, response.claims, strict=True):
+        places = range(len(claim.citations))
+        order = places if checked.best is None else (checked.best.citation, *places)
+        there = (cited[claim.citations[at]] for at in order if claim.citations[at] in cited)
+        found.append(next((one.place.source for one in there), None))
+    return found
 
 
 def _caller_digest(runtime: Runtime, caller: Caller) -> str:

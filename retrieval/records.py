@@ -60,7 +60,7 @@ class EvidenceRecordRow(TenantScoped, Base):
 
 
 class CheckRow(TenantScoped, Base):
-    """One check of claims.
+    """One check of claims, while ``generation`` was active (None of those from before it was kept).
 
     ``recall`` is the share of its claims that are supported, ``precision`` of its citations that
     help; None where there are none.
@@ -78,6 +78,7 @@ class CheckRow(TenantScoped, Base):
     recall: Mapped[float | None]
     precision: Mapped[float | None]
     latency_ms: Mapped[float]
+    generation: Mapped[str | None]
 
     __table_args__ = (Index("ix_check_record_at", "tenant", "at"),)
 
@@ -85,7 +86,8 @@ class CheckRow(TenantScoped, Base):
 class ClaimRow(TenantScoped, Base):
     """One claim of one check: its verdict, and how many of its citations came out in which way.
 
-    ``reasons`` and ``differs_in`` are lists of codes (JSON).
+    ``reasons`` and ``differs_in`` are lists of codes (JSON). ``source`` is that of the piece that
+    decided, else of the first one cited that is there; None where none is.
     """
 
     __tablename__ = "claim_record"
@@ -97,6 +99,7 @@ class ClaimRow(TenantScoped, Base):
     contradiction: Mapped[float]
     reasons: Mapped[str]
     differs_in: Mapped[str]
+    source: Mapped[str | None]
     quoted: Mapped[int]
     unquoted: Mapped[int]
     altered: Mapped[int]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PAUSES: Final = (0.2, 1.0, 3.0)
 """Seconds between attempts at an upgrade that finds a table in use: readers come in between."""
 
-HEAD: Final = "0009"
+HEAD: Final = "0010"
 
 
 def keep_private(url: str, file: Path) -> None:

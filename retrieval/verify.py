@@ -16,7 +16,7 @@ from ingestion.errors import EmbeddingError
 from retrieval import metrics
 from retrieval.account import account_for_check, require_time_for, withdraw
 from retrieval.evidence import Model
-from retrieval.record import record_check
+from retrieval.record import record_check, rests_on
 from retrieval.resilience.deadline import require_time
 from retrieval.standing import rights_hold, snapshot
 from retrieval.status import ReasonCode
@@ -31,7 +31,7 @@ from verifier.policy import TrustPolicy
 from verifier.support import SupportVerdict, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from acl.caller import Caller
     from retrieval.runtime import Runtime
@@ -98,7 +98,7 @@ def _verify_claims(
         response = _judged(runtime, asked, cited, policy=before.policy, request_id=request_id)
         watch.lap("judge")
         require_time()
-        _keep(runtime, before, response, cited.values(), watch)
+        _keep(runtime, before, asked, response, cited, watch=watch)
         watch.lap("account")
         settled = rights_hold(runtime, caller, before.scope)
         watch.lap("confirm")
@@ -109,21 +109,32 @@ def _verify_claims(
     # The rights never settled: nothing is found, and that is on record like any other check.
     before = snapshot(runtime, caller)
     response = _judged(runtime, asked, {}, policy=before.policy, request_id=request_id)
-    _keep(runtime, before, response, (), watch)
+    _keep(runtime, before, asked, response, {}, watch=watch)
     return response
 
 
 def _keep(
     runtime: Runtime,
     before: Snapshot,
+    asked: Sequence[Assertion],
     response: VerifyResponse,
-    cited: Iterable[Cited],
+    cited: Mapping[Reference, Cited],
+    *,
     watch: Stopwatch,
 ) -> None:
     """Put the check on record, and its figures in the queue of those for analysts."""
     caller, view = before.scope.caller, before.resolved.view.digest
-    account_for_check(runtime, caller, response, view=view, cited=cited)
-    record_check(runtime, caller, response, view=view, latency_ms=watch.total())
+    account_for_check(runtime, caller, response, view=view, cited=cited.values())
+    active = runtime.generation()
+    record_check(
+        runtime,
+        caller,
+        response,
+        sources=rests_on(asked, response, cited),
+        generation=None if active is None else active.id,
+        view=view,
+        latency_ms=watch.total(),
+    )
 
 
 def _judged(

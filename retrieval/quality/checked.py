@@ -40,6 +40,7 @@ CHECK_COLUMNS: Final = {
     "recall": "float64",
     "precision": "float64",
     "latency_ms": "float64",
+    "generation": "string",
 }
 CLAIM_COLUMNS: Final = {
     "tenant": "string",
@@ -47,6 +48,8 @@ CLAIM_COLUMNS: Final = {
     "at": TIME,
     "caller": "string",
     "model": "string",
+    "generation": "string",
+    "source": "string",
     "place": "int64",
     "verdict": "string",
     "score": "float64",
@@ -74,7 +77,8 @@ def checks(
 
     Returns:
         Columns :data:`CHECK_COLUMNS`. ``recall`` is the share of claims that their citations
-        support, ``precision`` of citations that help; NaN where there are none.
+        support, ``precision`` of citations that help; NaN where there are none. ``generation`` is
+        the one that was active.
 
     Raises:
         InvalidPeriodError: the period is no period.
@@ -94,6 +98,7 @@ def checks(
             row.recall,
             row.precision,
             row.latency_ms,
+            row.generation,
         )
         .where(*period(row, tenant, since, until))
         .order_by(row.at, row.record_id)
@@ -118,9 +123,9 @@ def claims(
         until: the end, exclusive; aware.
 
     Returns:
-        Columns :data:`CLAIM_COLUMNS`: ``place`` counts from 1; ``reasons`` and ``differs_in`` are
-        lists of codes; each outcome of a citation has a column that says how many of the claim's
-        citations had it.
+        Columns :data:`CLAIM_COLUMNS`: ``place`` counts from 1; ``source`` is what the claim rests
+        on, if that is there; ``reasons`` and ``differs_in`` are lists of codes; each outcome of a
+        citation has a column that says how many of the claim's citations had it.
 
     Raises:
         InvalidPeriodError: the period is no period.
@@ -134,6 +139,8 @@ def claims(
             microseconds(row.at),
             row.caller_digest,
             row.model,
+            row.generation,
+            claim.source,
             claim.place,
             claim.verdict,
             claim.score,

@@ -98,6 +98,9 @@ _SOURCE: Final = Column(
     Kind.TEXT,
     "The source's name if you can see something in it, else a digest (`source:…`) to group by.",
 )
+_ACTIVE: Final = Column(
+    "generation", Kind.TEXT, "The build of the index then active; null of old records."
+)
 _OUTCOMES: Final = {
     CitationResult.QUOTED: "Citations whose quote stands in the evidence as quoted.",
     CitationResult.UNQUOTED: "Citations without a quote: they point at a piece and no more.",
@@ -180,6 +183,7 @@ SHAPES: Final[dict[Dataset, Shape]] = {
             Column("recall", Kind.NUMBER, "Citation recall: share of its claims supported."),
             Column("precision", Kind.NUMBER, "Citation precision: share of its citations of use."),
             Column("latency_ms", Kind.NUMBER, "Milliseconds inside the service."),
+            _ACTIVE,
         ),
         _PERIOD,
     ),
@@ -191,6 +195,13 @@ SHAPES: Final[dict[Dataset, Shape]] = {
             _AT,
             _CALLER,
             Column("model", Kind.TEXT, "Who judged support."),
+            _ACTIVE,
+            Column(
+                "source",
+                Kind.TEXT,
+                "Of the piece that decided, else of the first one cited that is there, told as in "
+                "`evidence`; null where none is.",
+            ),
             Column("place", Kind.INTEGER, "Its place in the request, from 1."),
             Column("verdict", Kind.TEXT, "`supported`, `contradicted` or `not_enough`."),
             Column("score", Kind.NUMBER, "Probability that the citations support it."),

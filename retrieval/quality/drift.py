@@ -22,7 +22,7 @@ from retrieval.quality.cells import SMALL_CELL
 from retrieval.quality.errors import InvalidPeriodError, UnknownMetricError
 from retrieval.quality.extra import pandas
 from retrieval.quality.metrics import DIMENSIONS, METRICS, Metric, Unit, Worse
-from retrieval.quality.unit_frames import NOTHING, units
+from retrieval.quality.unit_frames import NOTHING, NOTHING_CITED, counted, units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,8 +162,10 @@ def _units(
 
 def _ratio(frame: pd.DataFrame, metric: Metric, *, later: bool) -> Ratio:
     here = frame["later"].to_numpy() == later
-    top, bottom = (frame[name].to_numpy(float)[here] for name in (metric.top, metric.bottom))
-    return Ratio.of(top, bottom)
+    summed = frame.loc[here, [metric.top, metric.bottom]]
+    if "check" in frame:  # drawn whole, however many sources its claims rest on
+        summed = summed.groupby(frame.loc[here, "check"], sort=False).sum()
+    return Ratio.of(*(summed[name].to_numpy(float) for name in (metric.top, metric.bottom)))
 
 
 def _verdict(metric: Metric, low: float, high: float) -> str:
@@ -189,7 +191,7 @@ def _cause(frame: pd.DataFrame, metric: Metric) -> dict[str, Any]:
     replacing: list[tuple[float, str, Any, float]] = []
     for dimension in DIMENSIONS[metric.unit]:
         for row in _contributions(frame, metric, dimension, SMALL_CELL).itertuples():
-            if row.group in {OTHERS, NOTHING}:
+            if row.group in {OTHERS, NOTHING, NOTHING_CITED}:
                 continue
             new = not row.share_before
             beyond = row.explains - (row.share_after if new else row.share_before)
@@ -210,12 +212,10 @@ OTHERS: Final = "(others)"
 
 
 def _contributions(frame: pd.DataFrame, metric: Metric, by: str, minimum: int) -> pd.DataFrame:
-    columns = frame[["later", metric.top, metric.bottom]]
-    cells = (
-        columns.assign(label=_labels(frame[by], minimum), units=1)
-        .groupby(["label", "later"], observed=True)[[metric.top, metric.bottom, "units"]]
-        .sum()
-    )
+    wanted = [name for name in ("later", metric.top, metric.bottom, "check") if name in frame]
+    labelled = frame[wanted].assign(label=_labels(frame, by, minimum))
+    groups = labelled.groupby(["label", "later"], observed=True)
+    cells = groups[[metric.top, metric.bottom]].sum().assign(units=counted(groups))
     # Both periods side by side; one in which nothing happened has its columns all the same.
     side_by_side = cells.unstack(fill_value=0)  # noqa: PD010 - of an index, which has no pivot
     summed = side_by_side.reindex(columns=_both(metric), fill_value=0)
@@ -246,11 +246,11 @@ def _contributions(frame: pd.DataFrame, metric: Metric, by: str, minimum: int) -
     return table.sort_values("contribution", ascending=falling, ignore_index=True)
 
 
-def _labels(groups: pd.Series, minimum: int) -> pd.Categorical:
-    """The groups of a dimension; those of too few units are one. Counted once a group."""
-    named = groups.astype("category").cat
+def _labels(frame: pd.DataFrame, by: str, minimum: int) -> pd.Categorical:
+    """The groups of a dimension; those of too few units are one."""
+    named = frame[by].astype("category").cat
     codes, names = named.codes.to_numpy(), list(named.categories.astype("object"))
-    size = np.bincount(codes[codes >= 0], minlength=len(names))
+    size = counted(frame.groupby(codes)).reindex(range(len(names)), fill_value=0).to_numpy()
     place = np.where(size >= minimum, np.arange(len(names)), len(names))
     return pandas().Categorical.from_codes(
         np.where(codes >= 0, place[codes], -1), categories=[*names, OTHERS]

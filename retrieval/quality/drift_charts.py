@@ -24,7 +24,7 @@ from retrieval.quality.style import (
     note,
     percent,
 )
-from retrieval.quality.unit_frames import NOTHING, units
+from retrieval.quality.unit_frames import NOTHING, counted, units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,11 +138,8 @@ def over_time(
     alt = altair()
     start = frame["at"].dt.tz_convert(None).dt.to_period("W-SUN").dt.start_time
     label = frame[by].astype("object").map(lambda group: (names or {}).get(group, group))
-    summed = (
-        frame.assign(week=start, label=label, units=1)
-        .groupby(["week", "label"], as_index=False)[[chosen.top, chosen.bottom, "units"]]
-        .sum()
-    )
+    groups = frame.assign(week=start, label=label).groupby(["week", "label"])
+    summed = groups[[chosen.top, chosen.bottom]].sum().assign(units=counted(groups)).reset_index()
     table = summed[(summed["units"] >= _FEW_A_WEEK) & (summed[chosen.bottom] > 0)]
     table = table[table["label"] != NOTHING]
     if table.empty:

@@ -35,6 +35,7 @@ SHOWN: Final = Plan(
 """What the notebooks show: eight weeks in which three things go wrong, one after the other."""
 
 _RENAMED: Final = {"caller_digest": "caller", "query_digest": "query"}
+_OF_WHOLE: Final = ("at", "caller_digest", "model", "generation")
 _CODES: Final = ("reasons", "differs_in")
 
 
@@ -52,7 +53,7 @@ def made_up(plan: Plan = SHOWN) -> Records:
     for table in (EvidenceRecordRow, ClaimRow):
         for row in rows[table]:
             whole = when[row["record_id"]]
-            row |= {name: whole[name] for name in ("at", "caller_digest", "model") if name in whole}
+            row |= {name: whole[name] for name in _OF_WHOLE if name in whole}
     for row in rows[EvidenceRecordRow]:
         row |= {"document": row["document_id"], "chunk": row["chunk_id"]}
         row["max_age_seconds"] = SOURCES[row["source"]] * DAY

@@ -33,7 +33,7 @@ class Worse(StrEnum):
 DIMENSIONS: Final[Mapping[Unit, Sequence[str]]] = {
     Unit.QUERY: ("source", "generation", "tenant", "group", "caller"),
     Unit.CITED_SOURCE: ("source", "generation", "tenant", "group"),
-    Unit.CHECK: ("caller", "model", "tenant"),
+    Unit.CHECK: ("caller", "model", "source", "generation", "tenant"),
 }
 """What a change of a figure can be put down to."""
 

@@ -69,7 +69,7 @@ def _checks() -> Statement:
 
 def _claims() -> Statement:
     row, claim = CheckRow, ClaimRow
-    of_check = (row.at, row.caller_digest.label("caller"), row.model)
+    of_check = (row.at, row.caller_digest.label("caller"), row.model, row.generation)
     statement = select(*_same(claim, Dataset.CLAIMS), *of_check).join(row, _of_one(claim, row))
     return statement, row, (row.record_id, claim.place)
 

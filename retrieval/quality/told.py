@@ -40,6 +40,9 @@ def told(session: Session, analyst: Analyst, dataset: Dataset, rows: Sequence[Ro
         for row in rows:
             row["max_age_seconds"] = analyst.limits.get(row["source"])
             row["source"] = analyst.source(row["source"])
+    if dataset is Dataset.CLAIMS:
+        for row in rows:
+            row["source"] = row["source"] and analyst.source(row["source"])
     return _of_dataset(rows, dataset)
 
 

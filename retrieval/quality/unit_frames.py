@@ -1,8 +1,8 @@
-"""Records as units: one row for each query, cited source or check, with what is summed of it."""
+"""Records as units: one row for each query or source in one, with what is summed of it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     Places = NDArray[np.intp]
 
 NOTHING: Final = "(no evidence)"
+NOTHING_CITED: Final = "(nothing cited)"
 _OUTCOMES: Final = tuple(result.value for result in CitationResult)
 _QUOTES: Final = tuple(r.value for r in (CitationResult.QUOTED, *sorted(REFUSED)))
-_OF_CHECK: Final = ("record_id", "at", "caller", "model", "tenant")
+_OF_CHECK: Final = ("at", "caller", "model", "generation", "tenant")
 _GOOD: Final = tuple(result.value for result in sorted(GOOD))
 
 
@@ -131,25 +132,38 @@ def _cited(evidence: pd.DataFrame, place: Places, queries: pd.DataFrame) -> pd.D
     return cited.drop(columns="place").assign(**{name: of_query[name].array for name in of_query})
 
 
+def counted(cells: Any) -> pd.Series:
+    """How many units each cell of a grouped frame of units holds; a check counts once in each."""
+    return cells["check"].nunique() if "check" in cells.obj else cells.size()
+
+
 def _checks(claims: pd.DataFrame) -> pd.DataFrame:
-    counted = claims[list(_OUTCOMES)].fillna(0)
-    good = counted[list(_GOOD)].sum(axis=1)
+    """A source in a check, with what the claims that rest on it came to; ``check`` numbers checks.
+
+    Checks are drawn whole: they are what came about independently.
+    """
+    outcomes = claims[list(_OUTCOMES)].fillna(0)
+    good = outcomes[list(_GOOD)].sum(axis=1)
     supported = claims["verdict"] == SupportVerdict.SUPPORTED.value
-    marked = claims[list(_OF_CHECK)].assign(
-        claims=1,
-        supported=supported.astype(int),
-        contradicted=(claims["verdict"] == SupportVerdict.CONTRADICTED.value).astype(int),
-        citations=counted.sum(axis=1),
-        helpful=good.where(supported, 0),
-        cited_claims=(good > 0).astype(int),
-        supported_cited=(supported & (good > 0)).astype(int),
-        misplaced=counted[CitationResult.MISPLACED.value],
-        quoted=counted[CitationResult.QUOTED.value],
-        quotes=counted[list(_QUOTES)].sum(axis=1),
+    check = pandas().factorize(claims["record_id"])[0]
+    marked = pandas().DataFrame(
+        {
+            "check": check,
+            "source": claims["source"].astype("object").fillna(NOTHING_CITED).astype("category"),
+            "claims": 1,
+            "supported": supported.astype(int),
+            "contradicted": (claims["verdict"] == SupportVerdict.CONTRADICTED.value).astype(int),
+            "citations": outcomes.sum(axis=1),
+            "helpful": good.where(supported, 0),
+            "cited_claims": (good > 0).astype(int),
+            "supported_cited": (supported & (good > 0)).astype(int),
+            "misplaced": outcomes[CitationResult.MISPLACED.value],
+            "quoted": outcomes[CitationResult.QUOTED.value],
+            "quotes": outcomes[list(_QUOTES)].sum(axis=1),
+        }
     )
-    numbers = [name for name in marked if name not in _OF_CHECK]
-    check = pandas().factorize(marked["record_id"])[0]
-    by_check = marked.groupby(check, sort=False)
-    told = by_check[list(_OF_CHECK)].first().drop(columns="record_id")
-    named = told.astype(dict.fromkeys(("caller", "model", "tenant"), "category"))
-    return named.join(by_check[numbers].sum()).reset_index(drop=True)
+    cells = marked.groupby(["check", "source"], as_index=False, sort=False, observed=True).sum()
+    first = np.unique(check, return_index=True)[1]
+    of_check = claims[list(_OF_CHECK)].take(first).take(cells["check"])
+    named = of_check.astype(dict.fromkeys(_OF_CHECK[1:], "category"))
+    return cells.assign(**{name: named[name].array for name in named})

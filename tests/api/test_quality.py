@@ -165,6 +165,9 @@ def test_what_the_analyst_cannot_see_is_a_digest(desk: Desk) -> None:
     assert all(row["document_id"] is None and row["chunk_id"] is None for row in rows)
     groups = {row["document"] for row in rows}
     assert len(groups) == len({row["document_id"] for row in planned(BANK, EvidenceRecordRow)})
+    resting = {row["source"] for row in desk.rows("claims", limit=2000)}
+    assert {name for name in resting if not name.startswith("source:")} == {"handbook"}
+    assert resting <= {row["source"] for row in rows}, "one source is told in one way"
 
 
 def test_what_the_analyst_can_see_is_named_so_that_it_can_be_read(desk: Desk) -> None:

@@ -84,6 +84,17 @@ def test_every_claim_leaves_its_verdict_and_what_became_of_its_citations(bank: D
     assert frame["reasons"][2] == ["citation_not_found"]
 
 
+def test_every_claim_says_what_it_rests_on_and_every_check_which_generation_was_active(
+    bank: Database,
+) -> None:
+    frame = quality.claims(bank, TENANT)
+    assert frame["source"].astype("object").where(frame["source"].notna(), None).tolist() == [
+        *["wiki"] * 4,
+        *[None] * 4,
+    ]
+    assert set(frame["generation"]) == set(quality.checks(bank, TENANT)["generation"]) == {"g1"}
+
+
 def test_no_word_of_a_claim_or_of_evidence_and_no_name_is_kept(bank: Database) -> None:
     kept = quality.checks(bank, TENANT).to_csv() + quality.claims(bank, TENANT).to_csv()
     for word in ("travel", "allowance", "euros", "Cats", "user:ann", NOWHERE):
