@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from tests.benchmarks.asker import ask_over_http
 from tests.benchmarks.figures import ConcurrencyFigures, TenantFigures
-from tests.benchmarks.processes import Service, cpu_seconds
+from tests.benchmarks.processes import RefusedError, Service, cpu_seconds
 from tests.benchmarks.texts import Prose
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ ENVIRONMENT: Final = {"CLEARANCE_BUDGET_USER_CONCURRENCY": "64"}
 
 _SEED: Final = "concurrency"
 _WARM_UP: Final = 4
+_PAUSE_SECONDS: Final = 0.1  # After a refusal, as any client makes one.
 
 
 @dataclass(slots=True)
@@ -40,7 +42,7 @@ class _Client:
     token: str
     number: int
     answers: list[Answer] = field(default_factory=list)
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
 
     def ask_until(self, end: float, service: Service, turn: str) -> None:
         """Ask until the clock says so."""
@@ -52,8 +54,12 @@ class _Client:
                 # The number makes it a question of its own: templates and words repeat.
                 text = f"{question} {self.number}-{asked}"
                 self.answers.append(ask_over_http(service, self.token, text))
-            except (OSError, RuntimeError):
-                self.failed += 1
+            except RefusedError as error:
+                self.failed[str(error.status)] += 1
+                time.sleep(_PAUSE_SECONDS)
+            except OSError as error:
+                self.failed[type(error).__name__] += 1
+                time.sleep(_PAUSE_SECONDS)
         service.close()
 
 
@@ -79,8 +85,29 @@ def measure(
         {first: 8, second: 8},
         {first: 15, second: 1},
     ]
-    _phase(service, pids, keys, {first: _WARM_UP, second: _WARM_UP}, seconds=seconds / 4)
+    _asked(service, keys, {first: _WARM_UP, second: _WARM_UP}, seconds=seconds / 4)
     return [_phase(service, pids, keys, crowd, seconds=seconds) for crowd in crowds]
+
+
+def _asked(
+    service: Service, keys: Mapping[str, str], crowd: Mapping[str, int], *, seconds: float
+) -> list[_Client]:
+    """Let them ask, all at once, and wait until each has its last answer."""
+    tenants = [tenant for tenant, count in crowd.items() for _ in range(count)]
+    clients = [_Client(tenant, keys[tenant], number) for number, tenant in enumerate(tenants)]
+    turn = "-".join(map(str, crowd.values()))
+    end = time.perf_counter() + seconds
+    threads = [
+        threading.Thread(
+            target=client.ask_until, args=(end, Service(service.port, service.pid), turn)
+        )
+        for client in clients
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return clients
 
 
 def _phase(
@@ -91,21 +118,8 @@ def _phase(
     *,
     seconds: float,
 ) -> ConcurrencyFigures:
-    tenants = [tenant for tenant, count in crowd.items() for _ in range(count)]
-    clients = [_Client(tenant, keys[tenant], number) for number, tenant in enumerate(tenants)]
-    turn = "-".join(map(str, crowd.values()))
     started, before = time.perf_counter(), sum(map(cpu_seconds, pids))
-    threads = [
-        threading.Thread(
-            target=client.ask_until,
-            args=(started + seconds, Service(service.port, service.pid), turn),
-        )
-        for client in clients
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    clients = _asked(service, keys, crowd, seconds=seconds)
     took = time.perf_counter() - started
     busy = (sum(map(cpu_seconds, pids)) - before) / took
     answers = [answer for client in clients for answer in client.answers]
@@ -115,11 +129,11 @@ def _phase(
         answers_per_s=len(answers) / took,
         p50_ms=_percentile(answers, 50),
         p99_ms=_percentile(answers, 99),
-        failed=sum(client.failed for client in clients),
+        failed=dict(sum((client.failed for client in clients), Counter())),
         busy_cores=busy,
         stages_ms={
             stage: float(np.median([answer.stages[stage] for answer in answers]))
-            for stage in answers[0].stages
+            for stage in (answers[0].stages if answers else ())
         },
         tenants=shares,
     )
@@ -137,5 +151,7 @@ def _share(tenant: str, clients: Sequence[_Client], seconds: float) -> TenantFig
     )
 
 
-def _percentile(answers: Sequence[Answer], share: int) -> float:
+def _percentile(answers: Sequence[Answer], share: int) -> float | None:
+    if not answers:
+        return None
     return float(np.percentile([answer.ms for answer in answers], share))

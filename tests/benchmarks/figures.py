@@ -78,8 +78,8 @@ class TenantFigures:
     tenant: str
     clients: int
     answers_per_s: float
-    p50_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    p99_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +87,18 @@ class ConcurrencyFigures:
     """So many clients at once, each asking again as soon as it is answered.
 
     ``busy_cores`` is what service and index process used of the processors, the clients not
-    counted; ``stages_ms`` are medians of the service's own account, waiting included.
+    counted; ``failed`` counts by HTTP status, or by what broke; ``stages_ms`` are medians of the
+    service's own account, waiting included.
     """
 
     clients: str
     answers_per_s: float
-    p50_ms: float
-    p99_ms: float
-    failed: int
+    p50_ms: float | None
+    p99_ms: float | None
+    failed: dict[str, int]
     busy_cores: float
     stages_ms: dict[str, float]
     tenants: list[TenantFigures]
-
-    @property
-    def longest(self) -> str:
-        """The stage that takes the most of an answer's time."""
-        return max(self.stages_ms, key=self.stages_ms.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)

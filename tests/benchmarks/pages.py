@@ -49,9 +49,9 @@ def clients(figures: Figures) -> Sheet:
             (
                 row.clients,
                 f"{row.answers_per_s:.1f}",
-                f"{row.p50_ms:.0f}",
-                f"{row.p99_ms:.0f}",
-                str(row.failed),
+                _ms(row.p50_ms),
+                _ms(row.p99_ms),
+                ", ".join(f"{n} × {what}" for what, n in row.failed.items()) or "0",
                 f"{row.busy_cores:.2f} of {figures.machine['cores']}",
                 stages,
             )
@@ -71,8 +71,8 @@ def tenants(figures: Figures) -> Sheet:
             str(share.clients),
             f"{share.answers_per_s:.1f}",
             f"{share.answers_per_s / share.clients:.2f}",
-            f"{share.p50_ms:.0f}",
-            f"{share.p99_ms:.0f}",
+            _ms(share.p50_ms),
+            _ms(share.p99_ms),
         )
         for row in figures.concurrency
         if len(row.tenants) > 1
@@ -99,3 +99,7 @@ def write(figures: Figures, page: Path) -> list[str]:
         readme.write(page, "\n\n".join([*parts, f"{sentence(figures.machine)}."]), name="clients")
         written.append("clients")
     return written
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"

@@ -79,6 +79,14 @@ class PeerProcess:
         return answer
 
 
+class RefusedError(RuntimeError):
+    """The service answered, but not with 200."""
+
+    def __init__(self, status: int, content: bytes) -> None:
+        super().__init__(f"clearance serve said {status}: {content[:300]!r}")
+        self.status = status
+
+
 class Service:
     """A running ``clearance serve`` and one connection to it that is kept open."""
 
@@ -140,7 +148,7 @@ class Service:
         """Ask one question.
 
         Raises:
-            RuntimeError: the answer is not 200.
+            RefusedError: the answer is not 200.
         """
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         self._http.request("POST", "/v1/retrieve", json.dumps(body), headers)
@@ -148,7 +156,7 @@ class Service:
         content = response.read()
         self._used = time.monotonic()
         if response.status != http.HTTPStatus.OK:
-            raise RuntimeError(f"clearance serve said {response.status}: {content[:300]!r}")
+            raise RefusedError(response.status, content)
         answer: dict[str, Any] = json.loads(content)
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import altair as alt
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from tests.benchmarks.figures import EngineFigures, Figures
 
 _GOOD: Final = 0.99
+_DASHES: Final = ([1, 0], [6, 3], [2, 2])
+_COLOURS: Final = {
+    "Clearance": "#0f766e",
+    "Chroma": "#be123c",
+    "LanceDB": "#1e3a8a",
+    "LangChain, FAISS": "#ca8a04",
+    "pgvector": "#7c3aed",
+    "Haystack": "#64748b",
+}
 _TICKS: Final = (0.1, 1, 10, 100, 1_000, 10_000)
 
 
@@ -44,21 +54,27 @@ def memory(figures: Figures) -> Sheet:
 
 def chart(figures: Figures) -> alt.LayerChart:
     """Median time by visible share; hollow where the ten nearest were not all found."""
+    names = list(dict.fromkeys(_name(row) for row in figures.engines))
+    dashes: dict[str, list[int]] = {}
+    seen: Counter[str] = Counter()
+    for row in {(row.engine, row.mode): row for row in figures.engines}.values():
+        dashes[_name(row)] = _DASHES[seen[row.engine]]
+        seen[row.engine] += 1
+    colours = {_name(row): _COLOURS[row.engine] for row in figures.engines}
     rows = [
         {
             "share": row.share,
-            "who": f"{row.engine}: {row.mode}",
+            "who": _name(row),
             "p50": row.p50_ms,
-            "kept": "all of the ten nearest" if _finds(row) else "misses some",
+            "fill": colours[_name(row)] if _finds(row) else "white",
         }
         for row in figures.engines
     ]
-    names = list(dict.fromkeys(str(row["who"]) for row in rows))
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
             "share:Q",
             scale=alt.Scale(type="log"),
-            axis=alt.Axis(format=".2~%", values=sorted({row.share for row in figures.engines})),
+            axis=alt.Axis(format=".2~p", values=sorted({row.share for row in figures.engines})),
             title="share of the chunks that the asker may see (logarithmic)",
         ),
         y=alt.Y(
@@ -69,24 +85,30 @@ def chart(figures: Figures) -> alt.LayerChart:
         ),
         color=alt.Color(
             "who:N",
-            sort=names,
-            scale=alt.Scale(domain=names, scheme="tableau20"),
-            legend=alt.Legend(title=None, labelLimit=320),
+            scale=alt.Scale(domain=names, range=[colours[name] for name in names]),
+            legend=alt.Legend(title=None, labelLimit=320, symbolType="stroke", symbolSize=500),
         ),
     )
-    points = base.mark_point(size=60, filled=False, strokeWidth=2).encode(
-        fill=alt.condition(
-            "datum.kept == 'misses some'",
-            alt.value("white"),
-            alt.Color("who:N", sort=names, legend=None),
+    lines = base.mark_line().encode(
+        strokeDash=alt.StrokeDash(
+            "who:N",
+            scale=alt.Scale(domain=names, range=[dashes[name] for name in names]),
+            legend=alt.Legend(title=None, labelLimit=320, symbolType="stroke", symbolSize=500),
         )
+    )
+    points = base.mark_point(size=50, strokeWidth=1.5, opacity=1).encode(
+        fill=alt.Fill("fill:N", scale=None, legend=None)
     )
     title = alt.TitleParams(
         f"Search alone under a filter, {figures.parameters['chunks']:,} chunks",
         subtitle="hollow: some of the ten nearest that the asker may see were missed",
         anchor="start",
     )
-    return (base.mark_line() + points).properties(width=460, height=340, title=title)
+    return (lines + points).properties(width=460, height=380, title=title)
+
+
+def _name(row: EngineFigures) -> str:
+    return f"{row.engine}: {row.mode}"
 
 
 def _finds(row: EngineFigures) -> bool:

@@ -1,5 +1,8 @@
 """Writing an estate in bulk: rows of the catalogue and points of the index, and nothing embedded.
 
+What was interrupted goes on where it stopped: a batch goes to the index before the catalogue, so
+that what the catalogue holds is whole.
+
 One document goes through the real ingest job; every other row is that document's, with ids, texts,
 vectors and ACLs of its own, so that rows look as this version writes them. Signatures of
 near-duplicates, which no query reads, are left out. What never lives here: asking.
@@ -9,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-import shutil
 import uuid
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -19,7 +21,7 @@ from sqlalchemy import insert, select, update
 
 from acl.admin.directory import add_member, ensure_principal, ensure_tenant
 from acl.content import Delta, Guarded, replace_content
-from acl.models import AclEntryRow, AclRow
+from acl.models import AclEntryRow, AclRow, PrincipalRow
 from acl.orm import Base, utc_now
 from acl.principal import Principal
 from ingestion.generations import active_generation
@@ -62,8 +64,7 @@ def filled(root: Path, estate: Estate) -> Path:
     directory = root / f"growth-{estate.name}"
     done = directory / _DONE
     if not done.exists():
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
+        directory.mkdir(parents=True, exist_ok=True)
         _fill(directory, estate)
         done.touch()
     return directory / "data"
@@ -78,8 +79,9 @@ def _fill(directory: Path, estate: Estate) -> None:
         random.Random(_SEED).shuffle(work)  # noqa: S311 - so that plots lie mixed in the index
         quarry = Quarry(_SEED, context.embedder.dimensions)
         for plot, first in work:
-            writer.write(plot, quarry.batch(plot, first, _BATCH))
-        writer.settle()
+            if not writer.holds(plot, first):
+                writer.write(plot, quarry.batch(plot, first, _BATCH))
+        writer.settle(estate)
         writer.index.optimise()
         writer.index.flush()
 
@@ -96,23 +98,32 @@ class _Template:
 
 
 def _template(folder: Path, context: IngestContext) -> _Template:
-    folder.mkdir()
+    """The rows of the one document, read by the real job unless an earlier run has."""
+    folder.mkdir(exist_ok=True)
     (folder / "one.md").write_text("# One\n\nThe only document that was ever read here.\n")
     source = FolderSource(folder, name=SOURCE, allow=["group:nobody"])
     config = SourceConfig("folder", {}, max_age_seconds=10**9)
-    ingest(context, source, tenant=TENANT, config=config)
     with context.database.read(TENANT) as session:
+        known = session.scalar(select(DocumentRow.id).where(DocumentRow.title == "One"))
+    if known is None:
+        ingest(context, source, tenant=TENANT, config=config)
+    with context.database.read(TENANT) as session:
+        document = session.scalars(select(DocumentRow).where(DocumentRow.title == "One")).one()
+        place = session.scalars(
+            select(OccurrenceRow).where(OccurrenceRow.document_id == document.id)
+        ).one()
+        version = select(VersionRow).where(VersionRow.document_id == document.id)
         return _Template(
-            *(
-                _values(session, table)
-                for table in (SourceRow, DocumentRow, VersionRow, ChunkRow, OccurrenceRow)
-            )
+            _values(session.scalars(select(SourceRow)).one()),
+            _values(document),
+            _values(session.scalars(version).one()),
+            _values(session.scalars(select(ChunkRow).where(ChunkRow.id == place.chunk_id)).one()),
+            _values(place),
         )
 
 
-def _values(session: Session, table: type[Base]) -> dict[str, Any]:
-    row = session.scalars(select(table)).one()
-    return {column.key: getattr(row, column.key) for column in table.__mapper__.column_attrs}
+def _values(row: Base) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__mapper__.column_attrs}
 
 
 class _Writer:
@@ -122,12 +133,15 @@ class _Writer:
         self._context = context
         self._template = template
         self._place = facets_of(DocumentRow(**template.document))
-        self._live: Counter[tuple[str, str]] = Counter()
         self.index: VectorIndex = context.index(active_generation(context))
 
     def found(self, estate: Estate) -> None:
-        """Tenants, sources, ACLs, and who is in which group."""
+        """Tenants, sources, ACLs, and who is in which group; the asker last, to know it is done."""
         now = utc_now()
+        last = (TENANT, estate.askers[-1].user)
+        with self._context.database.read(TENANT) as session:
+            if session.get(PrincipalRow, last) is not None:
+                return
         by_tenant: dict[str, list[Plot]] = {}
         for plot in estate.plots:
             by_tenant.setdefault(plot.tenant, []).append(plot)
@@ -175,7 +189,6 @@ class _Writer:
                     "vector": vector.tobytes(),
                 }
             )
-            self._live[plot.tenant, made.acl] += 1
             points.append(
                 Point(
                     id=made.chunk,
@@ -186,16 +199,27 @@ class _Writer:
                     sparse=batch.sparse[place],
                 )
             )
+        self.index.upsert(points)
         with self._context.database.write(plot.tenant) as session:
             for table, some in rows.items():
                 if some:
                     session.execute(insert(table), some)
-        self.index.upsert(points)
 
-    def settle(self) -> None:
+    def holds(self, plot: Plot, first: int) -> bool:
+        """Whether the batch that begins there was written before."""
+        key = (plot.tenant, self._template.chunk["generation"], _Place(plot, first).chunk)
+        with self._context.database.read(plot.tenant) as session:
+            return session.get(ChunkRow, key) is not None
+
+    def settle(self, estate: Estate) -> None:
         """How many chunks stand under each ACL, and a hash of which."""
+        live = Counter(
+            (plot.tenant, _Place(plot, number).acl)
+            for plot in estate.plots
+            for number in range(plot.chunks)
+        )
         by_tenant: dict[str, dict[Guarded, Delta]] = {}
-        for (tenant, acl), count in self._live.items():
+        for (tenant, acl), count in live.items():
             some = int.from_bytes(hashlib.blake2b(acl.encode(), digest_size=32).digest())
             by_tenant.setdefault(tenant, {})[Guarded(acl, SOURCE)] = Delta(count, some)
         for tenant, content in by_tenant.items():

@@ -75,7 +75,8 @@ def findings(figures: GrowthFigures) -> str:
 def chart(figures: GrowthFigures) -> alt.ConcatChart:
     """A panel for each direction of growth: median, and the tenth to ninetieth percentile."""
     panels = [_panel(figures, axis) for axis in _PANELS if figures.on(axis)]
-    return alt.concat(*panels, columns=2).properties(
+    together = alt.concat(*panels, columns=2).resolve_scale(color="independent")
+    return together.properties(
         title=alt.TitleParams(
             "Time to an answer over HTTP as one thing grows",
             subtitle="median, and the tenth to the ninetieth percentile; one question at a time",
@@ -105,7 +106,7 @@ def _panel(figures: GrowthFigures, axis: str) -> alt.LayerChart:
         colour = alt.Color(
             "corpus:N",
             scale=alt.Scale(domain=names, range=["#94a3b8", "#ca8a04", _COLOUR][: len(names)]),
-            legend=alt.Legend(title=None, orient="top-left"),
+            legend=alt.Legend(title=None, orient="bottom-right"),
         )
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X(
