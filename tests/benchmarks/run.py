@@ -39,7 +39,7 @@ from tests.benchmarks.asker import token_of
 from tests.benchmarks.chart import draw, draw_stages
 from tests.benchmarks.directory import Size
 from tests.benchmarks.engines import field
-from tests.benchmarks.figures import Figures, MemoryFigures, RunFigures
+from tests.benchmarks.figures import ENOUGH_FOR_P99, Figures, MemoryFigures, RunFigures
 from tests.benchmarks.growth import run as growth
 from tests.benchmarks.load import built, exported, with_neighbour
 from tests.benchmarks.machine import describe, sentence
@@ -328,8 +328,8 @@ class _Bench:
                 world,
                 runtime,
                 service,
-                count=options.queries,
-                box_seconds=options.box / 8,
+                count=min(options.queries, ENOUGH_FOR_P99),
+                box_seconds=options.box / 12,
                 log=self._root / "peer.log",
                 on_round=lambda done, total: bar.update(task, completed=done, total=total),
             )
