@@ -41,11 +41,22 @@ Selectivity = Annotated[
     ),
 ]
 
+Chart = Annotated[
+    Path | None,
+    typer.Option(
+        "--chart",
+        help="Also draw the figures into this .svg or .png file; needs the notebooks extra.",
+        metavar="FILE",
+        dir_okay=False,
+    ),
+]
+
 
 def retrieval(
     data: Directory,
     split: Split = "test",
     acl_selectivity: Selectivity = None,
+    chart: Chart = None,
     resamples: Resamples = 1_000,
     seed: Seed = 2026,
     as_json: Json = False,
@@ -67,6 +78,7 @@ def retrieval(
         from retrieval.settings import Settings
 
         shares = _shares(acl_selectivity)
+        _require_drawable(chart)
         judged = (read_smart if is_smart(data) else read_judged)(data, split=split)
         with TemporaryDirectory(prefix="clearance-eval-") as home:
             # Idle for seconds only: nobody asks this index again.
@@ -86,6 +98,10 @@ def retrieval(
                 )
                 if isinstance(runtime.host, EdgeHost):
                     runtime.host.shutdown()  # its directory goes with everything else
+        if chart is not None:
+            from retrieval.evaluation.retrieval_chart import save
+
+            save(report, chart)
         if as_json:
             show_json(report.to_dict())
         else:
@@ -108,6 +124,20 @@ def _shares(given: str | None) -> tuple[float, ...]:
             "0.5,0.05,0.01"
         )
     return shares
+
+
+def _require_drawable(chart: Path | None) -> None:
+    """Refuse before the work what would fail after it."""
+    if chart is None:
+        return
+    from retrieval.evaluation.retrieval_chart import FORMATS
+    from retrieval.quality.extra import altair, renderer
+
+    if chart.suffix.lower() not in FORMATS:
+        raise CommandError(f"--chart: give a file that ends with {' or '.join(FORMATS)}")
+    if not chart.absolute().parent.is_dir():
+        raise CommandError("--chart: its folder does not exist; make it, or name another")
+    altair(), renderer()
 
 
 @contextmanager
@@ -138,6 +168,9 @@ def _show(report: RetrievalReport) -> None:
             right=",".join(names),
         )
     )
+    from retrieval.evaluation.retrieval_chart import bars
+
+    screen.print("\n" + "\n".join(bars(report)), highlight=False)
     if report.views:
         screen.print()
         screen.print(

@@ -111,6 +111,20 @@ def test_search_is_measured_on_a_collection_as_json_and_as_a_table(
     assert shown.exit_code == 0, shown.output
     assert "ndcg@10" in shown.stdout
     assert "4 documents" in shown.stdout
+    assert "served   █" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("chart", "said"),
+    [("chart.pdf", ".svg or .png"), ("absent/chart.svg", "folder does not exist")],
+)
+def test_a_chart_that_cannot_be_drawn_is_refused_before_the_work(
+    tmp_path: Path, chart: str, said: str
+) -> None:
+    words = ["eval", "retrieval", "--data", str(tmp_path), "--chart", str(tmp_path / chart)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 2
+    assert said in done.output
 
 
 @pytest.mark.parametrize("shares", ["half", "0", "0.7,0.7", "-0.1"])
