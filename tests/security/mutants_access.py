@@ -215,6 +215,15 @@ ACCESS: Final = (
         ("tests/security/test_concurrent_writers.py", "-m", "postgres"),  # SQLite has one writer
     ),
     Mutant(
+        "a lock that was lost",
+        "two writers undo each other's work, each sure to be alone",
+        ORM,
+        "            if writable and self.shared:\n"
+        "                advisory.require_held(session.connection(), fenced=True)\n",
+        "",
+        ("tests/unit/acl/test_postgres.py", "-k", "lost_a_lock"),
+    ),
+    Mutant(
         "an unlabelled document",
         "a document whose rights are unknown is indexed",
         "ingestion/acl_stamp.py",
