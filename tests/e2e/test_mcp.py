@@ -100,7 +100,12 @@ def test_absent_and_forbidden_evidence_are_one_reply(served: Served) -> None:
         ("retrieve", {"query": ""}, "query"),
         ("retrieve", {"query": "x" * 4_001}, "query"),
         ("retrieve", {"query": "a\x00b"}, "query"),
+        ("retrieve", {"query": "\u00e9" * 5_000}, "query"),
         ("retrieve", {"query": "x", "limit": 999}, "limit"),
+        ("retrieve", {"query": "x", "limit": 0}, "limit"),
+        ("retrieve", {"query": "x", "limit": 10**6}, "limit"),
+        ("retrieve", {"query": "x", "filters": {"tags": ["a"] * 10_000}}, "filters.tags"),
+        ("retrieve", {"query": "x", "filters": {"language": ["de-AT"]}}, "filters.language.0"),
         ("retrieve", {"query": "x", "soruces": ["a"]}, "soruces"),
         ("retrieve", {"query": "x", "filters": {"acl": ["a"]}}, "filters.acl"),
         ("retrieve", {"query": "x", "tenant": "globex"}, "tenant"),
@@ -118,6 +123,18 @@ def test_a_bad_argument_is_named_and_its_value_is_not_repeated(
     assert problem(result)["code"] == "invalid_request"
     assert [error["field"] for error in problem(result)["errors"]] == [field]
     assert "globex" not in result.content[0].text
+
+
+@pytest.mark.parametrize(
+    "query", ["the of and to in", "?!", "\N{SLIGHTLY SMILING FACE}" * 9, "出張の日当", "بدل السفر"]
+)
+def test_a_query_in_any_script_or_of_stop_words_alone_is_answered(
+    served: Served, query: str
+) -> None:
+    told = served.call(served.key("ann")[1], "retrieve", query=query, sources=["unheard"])
+    assert told.structured_content["status"] == "no_evidence"
+    told = served.call(served.key("ann")[1], "retrieve", query=query)
+    assert told.structured_content["status"] in {"ok", "degraded", "no_evidence"}
 
 
 def test_a_failing_core_is_a_problem_without_its_words(
@@ -164,6 +181,7 @@ def test_calls_and_refusals_are_counted(served: Served, mode: str) -> None:
         ({"source": ["elsewhere"]}, False),
         ({"media_type": ["text/markdown"]}, True),
         ({"media_type": ["application/pdf"]}, False),
+        ({"tags": ["unheard"]}, False),
         ({"modified_at": {"since": "2000-01-01T00:00:00Z"}}, True),
         ({"modified_at": {"before": "2000-01-01T00:00:00Z"}}, False),
     ],
