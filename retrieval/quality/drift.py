@@ -22,7 +22,7 @@ from retrieval.quality.cells import SMALL_CELL
 from retrieval.quality.errors import InvalidPeriodError, UnknownMetricError
 from retrieval.quality.extra import pandas
 from retrieval.quality.metrics import DIMENSIONS, METRICS, Metric, Unit, Worse
-from retrieval.quality.unit_frames import NOTHING, NOTHING_CITED, counted, units
+from retrieval.quality.unit_frames import NAMELESS, counted, units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -191,7 +191,7 @@ def _cause(frame: pd.DataFrame, metric: Metric) -> dict[str, Any]:
     replacing: list[tuple[float, str, Any, float]] = []
     for dimension in DIMENSIONS[metric.unit]:
         for row in _contributions(frame, metric, dimension, SMALL_CELL).itertuples():
-            if row.group in {OTHERS, NOTHING, NOTHING_CITED}:
+            if row.group in {OTHERS, *NAMELESS}:
                 continue
             new = not row.share_before
             beyond = row.explains - (row.share_after if new else row.share_before)
@@ -252,9 +252,7 @@ def _labels(frame: pd.DataFrame, by: str, minimum: int) -> pd.Categorical:
     codes, names = named.codes.to_numpy(), list(named.categories.astype("object"))
     size = counted(frame.groupby(codes)).reindex(range(len(names)), fill_value=0).to_numpy()
     place = np.where(size >= minimum, np.arange(len(names)), len(names))
-    return pandas().Categorical.from_codes(
-        np.where(codes >= 0, place[codes], -1), categories=[*names, OTHERS]
-    )
+    return pandas().Categorical.from_codes(place[codes], categories=[*names, OTHERS])
 
 
 def _both(metric: Metric) -> pd.MultiIndex:

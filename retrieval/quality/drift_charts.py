@@ -24,7 +24,7 @@ from retrieval.quality.style import (
     note,
     percent,
 )
-from retrieval.quality.unit_frames import NOTHING, counted, units
+from retrieval.quality.unit_frames import NAMELESS, counted, units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ _LINES: Final = 5
 _FEW: Final = 30
 _FEW_A_WEEK: Final = 10
 _NAME_CHARS: Final = 10
+_CAUSES: Final = 3  # that a title has room for
 
 
 def changes(table: pd.DataFrame) -> Any:
@@ -109,7 +110,7 @@ def _changes_title(shown: pd.DataFrame) -> str:
             (row.dimension, row.cause) for row in worse.itertuples() if isinstance(row.cause, str)
         )
     ]
-    where = f": look at {' and '.join(causes[:2])}" if causes else ""
+    where = f": look at {', '.join(causes[:_CAUSES])}" if causes else ""
     figures = "figure has" if len(worse) == 1 else "figures have"
     return f"{len(worse)} {figures} become worse{where}"
 
@@ -141,7 +142,7 @@ def over_time(
     groups = frame.assign(week=start, label=label).groupby(["week", "label"])
     summed = groups[[chosen.top, chosen.bottom]].sum().assign(units=counted(groups)).reset_index()
     table = summed[(summed["units"] >= _FEW_A_WEEK) & (summed[chosen.bottom] > 0)]
-    table = table[table["label"] != NOTHING]
+    table = table[~table["label"].isin(NAMELESS)]
     if table.empty:
         return note("There are too few records in any week")
     table = table.assign(rate=table[chosen.top] / table[chosen.bottom])
@@ -224,7 +225,7 @@ def where_it_lies(table: pd.DataFrame, metric: str, by: str) -> Any:
         metric: of which figure.
         by: of which dimension.
     """
-    shown = table[table["group"] != NOTHING].head(8)
+    shown = table[~table["group"].isin(NAMELESS)].head(8)
     if shown.empty or not shown["contribution"].abs().sum():
         return note("Nothing changed that could be put down to anything")
     alt = altair()

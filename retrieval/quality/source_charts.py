@@ -95,8 +95,9 @@ def _freshness_title(table: pd.DataFrame) -> str:
     if late.empty:
         return f"Evidence of all {len(table)} sources shown is within its SLA"
     worst = late.iloc[0]
-    others = "" if len(late) == 1 else f", and {len(late) - 1} more past it"
-    return f"{worst['source']} is served at {worst['p95_of_sla']:.2g} times its SLA{others}"
+    more = late["source"].nunique() - 1
+    others = f", and {more} more past it" if more else ""
+    return f"{worst['source']} is served at up to {worst['p95_of_sla']:.2g} times its SLA{others}"
 
 
 def coverage(evidence: pd.DataFrame, sources: pd.DataFrame) -> Any:

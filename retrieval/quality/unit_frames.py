@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 NOTHING: Final = "(no evidence)"
 NOTHING_CITED: Final = "(nothing cited)"
+UNKNOWN: Final = "(not recorded)"
+NAMELESS: Final = frozenset({NOTHING, NOTHING_CITED, UNKNOWN})
+"""Groups that are the lack of one, and no cause of anything."""
+
 _OUTCOMES: Final = tuple(result.value for result in CitationResult)
 _QUOTES: Final = tuple(r.value for r in (CitationResult.QUOTED, *sorted(REFUSED)))
 _OF_CHECK: Final = ("at", "caller", "model", "generation", "tenant")
@@ -165,5 +169,7 @@ def _checks(claims: pd.DataFrame) -> pd.DataFrame:
     cells = marked.groupby(["check", "source"], as_index=False, sort=False, observed=True).sum()
     first = np.unique(check, return_index=True)[1]
     of_check = claims[list(_OF_CHECK)].take(first).take(cells["check"])
+    # Of records from before it was kept.
+    of_check["generation"] = of_check["generation"].astype("object").fillna(UNKNOWN)
     named = of_check.astype(dict.fromkeys(_OF_CHECK[1:], "category"))
     return cells.assign(**{name: named[name].array for name in named})

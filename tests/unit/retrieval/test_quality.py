@@ -282,7 +282,7 @@ def test_titles_state_the_finding(bank: Database) -> None:
         "50% of queries got full evidence, 17% got none"
     )
     assert title(charts.reasons(frame)) == "“Stale evidence” explains 75% of answers with a caveat"
-    assert title(source_charts.freshness(more)) == "archive is served at 3 times its SLA"
+    assert title(source_charts.freshness(more)) == "archive is served at up to 3 times its SLA"
     assert title(source_charts.freshness(pieces)).endswith("within its SLA")
 
 

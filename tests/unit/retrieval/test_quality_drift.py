@@ -129,6 +129,27 @@ def test_contributions_add_up_to_the_change(metric: str) -> None:
         )
 
 
+def test_checks_from_before_generations_were_kept_are_compared_all_the_same() -> None:
+    made = records(Planted(Fault.MISATTRIBUTING_AGENT, "drafter", 2))
+    old = dataclasses.replace(made, claims=made.claims.assign(generation=None, source=None))
+    row = found(old, metrics=["quote_fidelity"])["quote_fidelity"]
+    assert row["dimension"] == "caller"
+    for by in ("generation", "source"):
+        [only] = quality.attribute(old, "quote_fidelity", at=TURN, by=by).itertuples()
+        assert only.contribution == pytest.approx(row["change"])
+
+
+def test_a_fall_is_put_down_to_the_source_whose_claims_it_is_about() -> None:
+    made = records()
+    claims = made.claims.copy()
+    late = (claims["at"] >= TURN) & (claims["source"] == "tickets")
+    claims.loc[late, "verdict"] = "not_enough"
+    row = found(dataclasses.replace(made, claims=claims), metrics=["citation_recall"])[
+        "citation_recall"
+    ]
+    assert (row["verdict"], row["dimension"], row["cause"]) == ("worse", "source", "tickets")
+
+
 # Against independent libraries
 
 
