@@ -8,8 +8,9 @@ either. The calibration is fitted on those reports, because on families it knows
 than it will ever be again. The thresholds are set on a third part of honest texts, full of orders
 to people, so that the stated share of it is reported falsely.
 
-What a larger encoder told of windows, and each fitted screen, are kept in the work folder, and a
-run that was cut goes on where it was.
+What was dealt out, what a larger encoder told of windows, and each fitted screen are kept in the
+work folder, and a run that was cut goes on where it was, with the same texts even if the manuals
+among them have changed.
 """
 
 from __future__ import annotations
@@ -20,25 +21,31 @@ import io
 import json
 import pickle
 import time
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from injection import corpus
+from injection.closer import Closer
 from injection.fitting import calibrated, quantised, read
-from injection.material import SHARE, Material, Screen
+from injection.material import SHARE, Material
 from injection.placing import as_they_are
 from injection.sets import assembled
 from injection.vocabulary import embedded_pieces, word_classes
 from sklearn.metrics import roc_auc_score
 
 from verifier.screen_features import FeatureReader
+from verifier.screen_model import CLOSER, FIRST
 from verifier.screen_pieces import PieceReader
+from verifier.screen_sum import WeightedSum
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from injection.fitting import Windows
+
+Kept = TypeVar("Kept")
 
 CERTAIN = 0.002
 SUSPECTED = 0.02
@@ -65,14 +72,49 @@ def report(attacks: np.ndarray, honest: np.ndarray, kinds: list[str]) -> dict[st
     return found
 
 
-def fitted(material: Material, *, without: str | None, work: Path) -> Screen:
-    """Fit a screen without a family, unless that was done already."""
-    kept = work / f"screen-{without or 'all'}.pickle"
-    if kept.exists():
-        return pickle.loads(kept.read_bytes())  # noqa: S301  # this script wrote it
-    screen = material.fitted(without=without)
-    kept.write_bytes(pickle.dumps(screen))
-    return screen
+def kept(path: Path, made: Callable[[], Kept]) -> Kept:
+    """What a file holds, which is made if it is missing."""
+    if path.exists():
+        found: Kept = pickle.loads(path.read_bytes())  # noqa: S301  # this script wrote it
+        return found
+    found = made()
+    path.write_bytes(pickle.dumps(found))
+    return found
+
+
+class Fitted:
+    """A screen that was fitted without a family, and what it says of texts."""
+
+    def __init__(self, material: Material, *, without: str | None, work: Path) -> None:
+        """Fit it, unless that was done already.
+
+        Args:
+            material: What it is fitted on.
+            without: The family; `None` for all of them.
+            work: Where fitted screens are kept.
+        """
+        name = f"{without or 'all'}.pickle"
+        self.screen = kept(work / f"screen-{name}", lambda: material.fitted(without=without))
+        self.closer = kept(
+            work / f"closer-{name}", lambda: material.closer(self.screen, without=without)
+        )
+        self._pieces = material.pieces
+        honest = self.screen.read(material.honest["calibrate"], self._pieces)
+        self.raised = honest.level(self.closer)
+        self.honest = honest.best(self.closer, raised=self.raised)
+
+    def best(self, windows: Windows) -> np.ndarray:
+        """The highest sum of each text, shape (texts,)."""
+        return self.screen.read(windows, self._pieces).best(self.closer, raised=self.raised)
+
+    def sums(self) -> tuple[WeightedSum, WeightedSum]:
+        """The first reader and the closer one, as they are shipped; the fitted become the same."""
+        first, scale = quantised(self.screen.weights)
+        self.screen.weights = first * scale
+        closer, step = quantised(self.closer.weights)
+        self.closer = Closer(closer * step, self.closer.bias)
+        bias = self.closer.bias + self.raised
+        return WeightedSum(first, scale, self.screen.bias), WeightedSum(closer, step, bias)
 
 
 def shares(scores: np.ndarray, limits: tuple[float, float]) -> list[float]:
@@ -101,20 +143,24 @@ def main() -> None:
     names, table = embedded_pieces()
     reader, pieces = FeatureReader(classes), PieceReader(names)
     material = Material(
-        assembled(options.data), reader=reader, pieces=pieces, table=table, work=options.work
+        kept(options.work / "sets.pickle", lambda: assembled(options.data)),
+        reader=reader,
+        pieces=pieces,
+        table=table,
+        work=options.work,
     )
     print(f"read after {time.monotonic() - began:.0f} s", flush=True)
     figures: dict[str, object] = {}
     strange, known = [], []
     for family in material.sets.families:
-        screen = fitted(material, without=family, work=options.work)
+        screen = Fitted(material, without=family, work=options.work)
         attacks = material.attacks[family, "report"]
-        scores = screen.best(attacks, pieces)
-        general = screen.best(material.honest["report"], pieces)
+        scores = screen.best(attacks)
+        general = screen.best(material.honest["report"])
         own = material.told_from(family)
-        beside = general if own is material.honest["report"] else screen.best(own, pieces)
+        beside = general if own is material.honest["report"] else screen.best(own)
         strange.append(scores)
-        known.append(screen.best(material.honest["calibrate"], pieces))
+        known.append(screen.honest)
         figures[family] = {
             "told_from_its_own": report(scores, beside, attacks.kinds),
             "told_from_all": report(scores, general, attacks.kinds),
@@ -124,14 +170,13 @@ def main() -> None:
         for name in ("auroc", "recall_at_1%"):
             mean = np.mean([figures[family][against][name] for family in material.sets.families])
             print("mean", against, name, round(float(mean), 4))
-    screen = fitted(material, without=None, work=options.work)
-    integers, scale = quantised(screen.weights)
-    screen = replace(screen, weights=integers * scale)
+    screen = Fitted(material, without=None, work=options.work)
+    first, closer = screen.sums()
     labels = np.r_[np.ones(sum(map(len, strange))), np.zeros(sum(map(len, known)))]
     slope, offset = calibrated(np.concatenate([*strange, *known]), labels)
 
     def chance(windows: Windows) -> np.ndarray:
-        return 1 / (1 + np.exp(-(slope * screen.best(windows, pieces) + offset)))
+        return 1 / (1 + np.exp(-(slope * screen.best(windows) + offset)))
 
     honest = chance(material.honest["calibrate"])
     limits = (
@@ -162,9 +207,7 @@ def main() -> None:
         options.figures.write_text(json.dumps(figures, indent=1) + "\n")
     if options.write:
         numbers = {
-            "scale": scale,
-            "bias": screen.bias,
-            "loud": screen.loud,
+            "loud": screen.screen.loud,
             "share": SHARE,
             "slope": slope,
             "offset": offset,
@@ -174,11 +217,12 @@ def main() -> None:
         stream = io.BytesIO()
         np.savez_compressed(
             stream,
-            weights=integers,
             words=np.frombuffer("\n".join(classes).encode(), dtype=np.uint8),
             classes=np.array(list(classes.values()), dtype=np.uint8),
             pieces=np.frombuffer("\n".join(names).encode(), dtype=np.uint8),
-            **screen.network.parts(),
+            **first.parts(name=FIRST),
+            **closer.parts(name=CLOSER),
+            **screen.screen.network.parts(),
             **{name: np.float64(value) for name, value in numbers.items()},
         )
         WEIGHTS.write_bytes(stream.getvalue())

@@ -1,8 +1,10 @@
 """The trained injection screen: how much each window of a text looks like an order to a machine.
 
 A linear model over hashed features reads every window, and a small network reads those again that
-look most like an order. The weights of both are small integers that come with the package, and
-they are added as integers, so a score is the same on every machine, alone or in any batch. Behind
+look most like an order. In a text of few sentences, such as a message to a chatbot, a closer linear
+model reads them again too, and its sum stands in place of the first one's. All weights are small
+integers that come with the package, and they are added as integers, so a score is the same on every
+machine, alone or in any batch. Behind
 the rules, never instead of them; `docs/injection-model.md` says what it is worth.
 
 What must never live here: training, or an import that training needs.
@@ -12,27 +14,35 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import exp, sqrt
-from typing import TYPE_CHECKING, Final, Self
+from math import exp
+from typing import Final, Self
 from zipfile import BadZipFile
 
 import numpy as np
 
 from verifier.errors import ScreenModelError
 from verifier.reviewed import reviewed
-from verifier.screen_features import BITS, FeatureReader, Features, Window
+from verifier.screen_features import FeatureReader, Window
 from verifier.screen_network import Network
 from verifier.screen_pieces import PieceReader
+from verifier.screen_sum import WeightedSum
 from verifier.skeleton import skeleton
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 WEIGHTS: Final = "injection.npz"
-SHA256: Final = "43ad363e58f8d46b6109393dd87f3cebb78ec3a3ac202e741271935d72f55775"
+SHA256: Final = "bca1d2050d08f8f21269767aec89a00c1ddfc5f66fa3e5d6df1b8aa4ffcc0d7d"
 
 AGAIN: Final = 3
 """Windows of a text that are read again even where none is loud."""
+
+SHORT: Final = 5
+"""Windows of a text that the closer reader reads: those of three sentences, or of fewer.
+
+Whether three sentences are an attack on a chatbot or a question to one is told by other words than
+where an order stands in a page.
+"""
+
+FIRST: Final = "first"
+CLOSER: Final = "closer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +67,19 @@ class ScreenModel:
         """Read weights.
 
         Args:
-            stored: A NumPy archive: `weights` (2 ** BITS, int8), `words` and `classes` (which word
-                is of which class), `scale` and `bias` of the linear model, `loud` (the sum from
-                which a window is always read again), `share` (what the network's sum counts beside
-                it), `slope` and `offset` of the calibration, `certain` and `suspected`; `pieces`,
-                and the parts of a `Network`.
+            stored: A NumPy archive: `words` and `classes` (which word is of which class), `loud`
+                (the sum from which a window is always read again), `share` (what the network's sum
+                counts beside the other), `slope` and `offset` of the calibration, `certain` and
+                `suspected`; `pieces`, the parts of a `Network`, and those of two weighted sums,
+                `first` and `closer`.
 
         Raises:
             ScreenModelError: It is no such archive.
         """
         try:
             with np.load(io.BytesIO(stored), allow_pickle=False) as archive:
-                self._weights: NDArray[np.int8] = archive["weights"]
+                self._first = WeightedSum.read(archive, name=FIRST)
+                self._closer = WeightedSum.read(archive, name=CLOSER)
                 words = archive["words"].tobytes().decode().split("\n")
                 classes = archive["classes"].tolist()
                 numbers = {name: float(archive[name]) for name in _NUMBERS}
@@ -80,11 +91,8 @@ class ScreenModel:
             raise ScreenModelError(
                 f"{WEIGHTS} is not a screen model ({type(error).__name__}); reinstall the package"
             ) from error
-        if self._weights.shape != (1 << BITS,) or self._weights.dtype != np.int8:
-            raise ScreenModelError(f"{WEIGHTS} has weights of another size; reinstall the package")
         if self._network.pieces != len(pieces):
             raise ScreenModelError(f"{WEIGHTS} has another list of pieces; reinstall the package")
-        self._scale, self._bias = numbers["scale"], numbers["bias"]
         self._loud, self._share = numbers["loud"], numbers["share"]
         self._slope, self._offset = numbers["slope"], numbers["offset"]
         self.certain = numbers["certain"]
@@ -136,9 +144,11 @@ class ScreenModel:
         Read again are the highest of a text, which decide its score, and all that are loud, so
         that nothing of a text full of orders is passed over.
         """
-        sums = [self.decision(window.features) for window in windows]
+        sums = [self._first.decision(window.features) for window in windows]
         highest = sorted(range(len(sums)), key=lambda at: (-sums[at], at))
         chosen = [at for rank, at in enumerate(highest) if rank < AGAIN or sums[at] >= self._loud]
+        if len(windows) <= SHORT:
+            sums = [self._closer.decision(window.features) for window in windows]
         return [(windows[at], self._chance(windows[at], sums[at], text)) for at in sorted(chosen)]
 
     def _chance(self, window: Window, linear: float, text: str) -> float:
@@ -146,17 +156,12 @@ class ScreenModel:
         z = self._slope * (linear + self._share * self._network.decision(pieces)) + self._offset
         return 1 / (1 + exp(-z)) if z > -_LARGEST else 0.0
 
-    def decision(self, features: Features) -> float:
-        """The weighted sum of a window's features, before it is read again."""
-        total = int(self._weights[features].sum(dtype=np.int64))
-        return self._scale * total / sqrt(max(len(features), 1)) + self._bias
-
 
 _LARGEST: Final = 700.0
 """Beyond it the exponential overflows."""
 
 _NUMBERS: Final = (
-    "scale", "bias", "loud", "share", "slope", "offset", "certain", "suspected",
+    "loud", "share", "slope", "offset", "certain", "suspected",
 )  # fmt: skip
 
 

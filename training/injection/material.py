@@ -1,8 +1,8 @@
 """What the screen is fitted on, and a screen fitted without a family.
 
-The weighted sum of features is fitted first. It chooses the windows that the network is trained on
-and reads again: of every text those that look most like an order, or the network would learn what
-the sum knows already. What must never live here: a threshold, or a figure.
+The weighted sum of features is fitted first. It chooses the windows that the network and the closer
+reader are trained on and read again: of every text those that look most like an order, or they
+would learn what the sum knows already. What must never live here: a threshold, or a figure.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from injection.closer import Part, level
+from injection.closer import fit as fit_closer
 from injection.fitting import Windows, fit, read
 from injection.network import Read, quantised
 from injection.network import fit as fit_network
 from injection.teacher import told
-from verifier.screen_model import AGAIN
+from verifier.screen_model import AGAIN, SHORT
 from verifier.skeleton import skeleton
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from injection.closer import Closer
     from injection.sets import Sets
     from verifier.screen_features import FeatureReader
     from verifier.screen_network import Network
@@ -55,13 +58,60 @@ class Screen:
     loud: float
     network: Network
 
-    def best(self, windows: Windows, pieces: PieceReader) -> np.ndarray:
-        """The highest sum of each text, as `verifier.screen_model` finds it; shape (texts,)."""
+    def read(self, windows: Windows, pieces: PieceReader) -> Told:
+        """Read windows, and those again that are read again."""
         sums = windows.features @ self.weights + self.bias
         loud = np.flatnonzero(sums >= self.loud)
         members = np.union1d(windows.highest(sums, AGAIN), loud)
         again = [self.network.decision(pieces.read(skeleton(windows.said[at]))) for at in members]
-        return windows.best(members, sums[members] + SHARE * np.array(again))
+        return Told(windows, members, sums[members], np.array(again))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What readers say of the windows that are read again.
+
+    Attributes:
+        windows: All windows.
+        members: Which are read again.
+        first: Sums of the first reader, shape (members,).
+        again: Sums of the network, likewise.
+    """
+
+    windows: Windows
+    members: np.ndarray
+    first: np.ndarray
+    again: np.ndarray
+
+    @property
+    def short(self) -> np.ndarray:
+        """Which texts are short, shape (texts,)."""
+        found: np.ndarray = (
+            np.bincount(self.windows.text, minlength=len(self.windows.kinds)) <= SHORT
+        )
+        return found
+
+    def by_first(self) -> np.ndarray:
+        """The highest sum of each text, by the first reader and the network; shape (texts,)."""
+        return self.windows.best(self.members, self.first + SHARE * self.again)
+
+    def by_closer(self, closer: Closer) -> np.ndarray:
+        """The same by the closer reader and the network."""
+        sums = self.windows.features[self.members] @ closer.weights + closer.bias
+        return self.windows.best(self.members, sums + SHARE * self.again)
+
+    def best(self, closer: Closer, *, raised: float) -> np.ndarray:
+        """The highest sum of each text, as `verifier.screen_model` finds it; shape (texts,).
+
+        Args:
+            closer: The reader of short texts.
+            raised: What is added to their scores.
+        """
+        return np.where(self.short, self.by_closer(closer) + raised, self.by_first())
+
+    def level(self, closer: Closer) -> float:
+        """What short texts are raised by, if these are honest ones."""
+        return level(self.by_first(), self.by_closer(closer)[self.short])
 
 
 class Material:
@@ -127,6 +177,28 @@ class Material:
         kept = self.honest["calibrate"]
         loud = float(np.quantile(kept.features @ weights + bias, 1 - _LOUD))
         return Screen(weights, bias, loud, quantised(model, windows))
+
+    def closer(self, screen: Screen, *, without: str | None = None) -> Closer:
+        """Fit the reader of short texts on the same windows.
+
+        Args:
+            screen: Fitted without the same family.
+            without: The family.
+        """
+        known = [found for found, _ in self._known(self.beside, without)]
+        honest = [self.honest["train"], *known]
+        attacks = [found for found, _ in self._known(self.attacks, without)]
+        return fit_closer(
+            [
+                *(
+                    Part(
+                        found, found.highest(found.features @ screen.weights, _SHOWN), attacks=False
+                    )
+                    for found in honest
+                ),
+                *(Part(found, _shown(found), attacks=True) for found in attacks),
+            ]
+        )
 
     @staticmethod
     def _known(
