@@ -122,6 +122,7 @@ def evidence(run: Run, who: str = "user:ann", *more: str) -> list[Any]:
         (("keys", "revoke", "clr_a_b", "-t", "acme"), "not the token"),
         (("reindex", "--source", "nope"), "no such source"),
         (("reindex", "--full", "-t", "acme"), "leave --tenant/--source out"),
+        (("reindex", "--workers", "2"), "--engine ray"),
         (("mcp",), "CLEARANCE_TOKEN is not set"),
     ],
 )

@@ -18,7 +18,6 @@ from sqlalchemy.pool import NullPool
 from typer.testing import CliRunner
 
 from ingestion import jobs, runs
-from ingestion.models import RunRow
 from ingestion.report import RunStatus
 from ingestion.runs import RunOptions
 from ingestion.sources.registry import open_source
@@ -177,20 +176,6 @@ def test_a_killed_workers_run_is_taken_up_again_and_done_once(fleet: Fleet) -> N
     assert fleet.state(run_id) == done
     second.send_signal(signal.SIGTERM)
     assert second.wait(PATIENCE_SECONDS) == 0
-
-
-def test_a_run_that_kills_every_worker_is_given_up(fleet: Fleet) -> None:
-    run_id = fleet.submit()
-    for left in (2, 1, None):
-        with fleet.runtime.database.write(TENANT) as session:
-            session.get_one(RunRow, (TENANT, run_id)).status = RunStatus.RUNNING.value
-        runs.settle_all(fleet.context)
-        state = fleet.state(run_id)
-        if left is None:
-            assert state.status is RunStatus.FAILED
-            assert state.report["error"].startswith("interrupted")
-        else:
-            assert (state.status, state.options.attempts) == (RunStatus.QUEUED, left)
 
 
 def test_a_worker_without_a_queue_says_what_to_set(tmp_path: Path) -> None:

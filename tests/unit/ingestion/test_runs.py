@@ -49,10 +49,10 @@ def context(world: Installation) -> IngestContext:
     return world.runtime.ingest_context()
 
 
-def submit(world: Installation, source: str = "wiki", **options: bool) -> str:
+def submit(world: Installation, source: str = "wiki", **options: int) -> str:
     with world.change() as session:
         context = world.runtime.ingest_context()
-        return runs.submit(context, session, TENANT, source, RunOptions(**options), by=ANN)
+        return runs.submit(context, session, TENANT, source, RunOptions(**options), by=ANN)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("root")
@@ -151,6 +151,63 @@ def test_a_run_whose_process_died_is_found_interrupted_and_another_may_follow(
     assert after.status is RunStatus.FAILED
     assert after.report["error"].startswith("interrupted")
     assert runs.perform(context, TENANT, submit(world)) is RunStatus.OK
+
+
+@pytest.mark.usefixtures("root")
+def test_a_run_that_may_be_begun_again_waits_again_until_it_was_too_often(
+    world: Installation, context: IngestContext
+) -> None:
+    run_id = submit(world, attempts=3)
+    for left in (2, 1, None):
+        with world.change() as session:
+            session.get_one(RunRow, (TENANT, run_id)).status = RunStatus.RUNNING.value
+        runs.settle_all(context)
+        state = runs.run_state(context, TENANT, run_id)
+        if left is None:
+            assert state.status is RunStatus.FAILED
+            assert state.report["error"].startswith("interrupted")
+        else:
+            assert (state.status, state.options.attempts) == (RunStatus.QUEUED, left)
+            assert (TENANT, run_id) in runs.queued(context)
+
+
+@pytest.mark.usefixtures("root")
+def test_a_run_that_was_to_stop_is_not_begun_again(
+    world: Installation, context: IngestContext
+) -> None:
+    run_id = submit(world, attempts=3)
+    with world.change() as session:
+        row = session.get_one(RunRow, (TENANT, run_id))
+        row.status, row.cancelled_at = RunStatus.RUNNING.value, NOON
+    assert runs.run_state(context, TENANT, run_id).status is RunStatus.FAILED
+
+
+@pytest.mark.usefixtures("root")
+def test_a_run_whose_source_somebody_is_at_goes_on_waiting(
+    world: Installation, context: IngestContext
+) -> None:
+    run_id = submit(world)
+    with exclusive(jobs.run_lock(context, TENANT, "wiki")):
+        assert runs.perform(context, TENANT, run_id) is RunStatus.QUEUED
+    assert runs.perform(context, TENANT, run_id) is RunStatus.OK
+
+
+def test_a_run_that_no_longer_waits_is_not_begun_by_who_still_thinks_so(
+    world: Installation, context: IngestContext, root: Path
+) -> None:
+    """Between the look at the row and the lock of the source, another may have carried it out."""
+    run_id = submit(world)
+    runs.cancel(context, TENANT, run_id)
+    with pytest.raises(RunBusyError, match="cancelled already"):
+        jobs.ingest(
+            context,
+            FolderSource(root, name="wiki", allow=[ANN]),
+            tenant=TENANT,
+            config=jobs.SourceConfig("folder", {"root": str(root), "allow": [ANN]}),
+            run_id=run_id,
+        )
+    assert runs.run_state(context, TENANT, run_id).status is RunStatus.CANCELLED
+    assert len(world.texts(caller(ANN), "the")) == 1
 
 
 @pytest.mark.usefixtures("root")
