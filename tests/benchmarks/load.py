@@ -18,7 +18,7 @@ import numpy as np
 from sqlalchemy import select
 
 from acl.admin.directory import add_member
-from acl.models import AclRow, Tenant
+from acl.models import AclRow, PrincipalRow
 from acl.orm import utc_now
 from acl.principal import Principal
 from ingestion.chunking import Chunker
@@ -141,8 +141,9 @@ def _build(world: World) -> dict[str, float]:
 def with_neighbour(world: World) -> None:
     """See to it that a second, small tenant is there, through the real job and the real model."""
     with Runtime.open(world.settings()) as runtime:
-        with runtime.database.unguarded("whether a tenant exists") as session:
-            if session.get(Tenant, NEIGHBOUR) is not None:
+        last = audiences(NEIGHBOUR_SCALE)[-1].user  # admitted when everything else is there
+        with runtime.database.read(NEIGHBOUR) as session:
+            if session.get(PrincipalRow, (NEIGHBOUR, last)) is not None:
                 return
         context = runtime.ingest_context()
         _ingest(context, NEIGHBOUR_SCALE, tenant=NEIGHBOUR)

@@ -21,6 +21,7 @@ class LaneFigures:
     acls: int
     exact: bool
     asked: int
+    failed: int
     first_ms: float
     p10_ms: float
     p50_ms: float

@@ -17,7 +17,7 @@ from retrieval.settings import Settings
 from tests.benchmarks.asker import LIMIT, in_turn, token_of
 from tests.benchmarks.growth.figures import EstateFigures, LaneFigures
 from tests.benchmarks.growth.plots import TENANT
-from tests.benchmarks.processes import Service, index_pid, resident_mb, stop_index
+from tests.benchmarks.processes import RefusedError, Service, index_pid, resident_mb, stop_index
 from tests.benchmarks.texts import Prose
 
 if TYPE_CHECKING:
@@ -67,14 +67,22 @@ class Lane:
     milliseconds: list[float] = field(default_factory=list)
     stages: list[dict[str, float]] = field(default_factory=list)
     exact: bool = True
+    failed: int = 0
 
     def ask(self, question: str) -> list[tuple[str, float]]:
-        """One question; tells which evidence came back, and how it was scored."""
+        """One question; tells which evidence came back, and how it was scored.
+
+        A refusal is counted, and nothing comes back.
+        """
         body: dict[str, Any] = {"query": question, "limit": LIMIT, "min_relevance": 0}
         body["include"] = ["timings", "scores"]
         self.at.service.dial()
         started = time.perf_counter()
-        answer = self.at.service.ask(self.at.tokens[self.asker.user], body)
+        try:
+            answer = self.at.service.ask(self.at.tokens[self.asker.user], body)
+        except RefusedError:
+            self.failed += 1
+            return []
         elapsed = 1_000 * (time.perf_counter() - started)
         stages = answer["timings_ms"]
         stages["around"] = elapsed - sum(stages.values())
@@ -85,7 +93,13 @@ class Lane:
         return [(piece["chunk_id"], piece["relevance"]) for piece in answer["evidence"]]
 
     def figures(self) -> LaneFigures:
-        """Of everything after the first questions."""
+        """Of everything after the first questions.
+
+        Raises:
+            ValueError: nothing was answered.
+        """
+        if len(self.milliseconds) <= _WARM_UP:
+            raise ValueError(f"{self.axis}: {self.asker.user} was refused {self.failed} times")
         p10, p50, p90 = np.percentile(self.milliseconds[_WARM_UP:], (10, 50, 90))
         stages = self.stages[_WARM_UP:]
         return LaneFigures(
@@ -96,6 +110,7 @@ class Lane:
             acls=self.asker.acls,
             exact=self.exact,
             asked=len(stages),
+            failed=self.failed,
             first_ms=self.first_ms,
             p10_ms=float(p10),
             p50_ms=float(p50),

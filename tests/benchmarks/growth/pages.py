@@ -137,11 +137,12 @@ def _lanes(title: str, lanes: list[LaneFigures]) -> Sheet:
             f"{lane.stages_ms['search']:.1f}",
             f"{lane.stages_ms['fetch']:.1f}",
             f"{lane.first_ms:.0f}",
+            str(lane.failed),
         )
         for lane in lanes
     ]
     columns = ("chunks", "tenants", "visible", "under ACLs", "precision", "p50 ms", "p10–p90")
-    columns += ("resolve", "search", "fetch", "first answer")
+    columns += ("resolve", "search", "fetch", "first answer", "failed")
     return Sheet(title, columns, tuple(rows), texts=0)
 
 

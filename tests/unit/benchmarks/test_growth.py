@@ -67,6 +67,7 @@ def _lane(visible: int, p50: float, *, exact: bool) -> LaneFigures:
         acls=10,
         exact=exact,
         asked=40,
+        failed=0,
         first_ms=p50,
         p10_ms=p50,
         p50_ms=p50,
