@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 SERVER_URL: Final = os.environ.get("CLEARANCE_TEST_QDRANT_URL")
 
-# What the client's local mode ignores, and says so by a warning each time. It ignores nothing else:
-# filters, exclusions and the IDF corpus mean there what they mean on a server.
+# What the client's local mode ignores, and says so by a warning each time. Without a word it
+# ignores graphs, quantisation, segments, shards, replicas, write consistency, the ordering of
+# writes and limits of time: it is exact, and alone. It ignores nothing else: filters, exclusions
+# and the IDF corpus mean there what they mean on a server.
 _IGNORED_IN_LOCAL_MODE: Final = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning"),
     pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
