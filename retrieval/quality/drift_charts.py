@@ -39,7 +39,7 @@ _LINES: Final = 5
 _FEW: Final = 30
 _FEW_A_WEEK: Final = 10
 _NAME_CHARS: Final = 10
-_CAUSES: Final = 3  # that a title has room for
+_TITLE: Final = 76  # characters that a card has room for
 
 
 def changes(table: pd.DataFrame) -> Any:
@@ -110,9 +110,10 @@ def _changes_title(shown: pd.DataFrame) -> str:
             (row.dimension, row.cause) for row in worse.itertuples() if isinstance(row.cause, str)
         )
     ]
-    where = f": look at {', '.join(causes[:_CAUSES])}" if causes else ""
     figures = "figure has" if len(worse) == 1 else "figures have"
-    return f"{len(worse)} {figures} become worse{where}"
+    said = f"{len(worse)} {figures} become worse"
+    named = [f"{said}: look at {', '.join(causes[:count])}" for count in range(1, len(causes) + 1)]
+    return next((title for title in reversed(named) if len(title) <= _TITLE), (*named, said)[0])
 
 
 def over_time(
