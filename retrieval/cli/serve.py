@@ -81,6 +81,7 @@ def mcp(context: typer.Context) -> None:
             from retrieval.mcp.stdio import ABSENT
 
             raise CommandError(ABSENT)
+        runtime.warm_meanwhile()
         from retrieval import telemetry
         from retrieval.mcp.stdio import serve_stdio
         from retrieval.tracing import sdk
