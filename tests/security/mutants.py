@@ -176,8 +176,8 @@ ANSWER: Final = (
         "the last look at a check of claims",
         "what was revoked while it was recorded is judged all the same",
         "retrieval/verify.py",
-        "        if rights_hold(runtime, caller, before.scope):\n",
-        "        if before is not None:\n",
+        "        settled = rights_hold(runtime, caller, before.scope)\n",
+        "        settled = before is not None\n",
         ("tests/security/test_last_look.py",),
     ),
     Mutant(

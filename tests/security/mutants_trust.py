@@ -41,7 +41,7 @@ TRUST: Final = (
         "the record of a check whose rights never settled",
         "a reply leaves that nobody can account for",
         "retrieval/verify.py",
-        "    _keep(runtime, before, response, (), started=started)\n",
+        "    _keep(runtime, before, asked, response, {}, watch=watch)\n",
         "",
         ("tests/security/test_last_look.py", "-k", "finds_nothing"),
     ),
@@ -52,5 +52,13 @@ TRUST: Final = (
         "            start, end = borders[first], borders[last]\n",
         "            start, end = borders[first], min(borders[last], borders[first] + 400)\n",
         ("tests/unit/verifier/test_screen_model.py",),
+    ),
+    Mutant(
+        "what is suspected beside an order",
+        "half of an order that is told in several sentences is left standing",
+        "verifier/policy.py",
+        "(*acted_on, *_beside(text, findings, acted_on))",
+        "acted_on",
+        ("tests/unit/verifier/test_policy.py",),
     ),
 )
