@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ from tests.benchmarks.machine import describe, sentence
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tests.benchmarks.growth.figures import EstateFigures
+    from tests.benchmarks.growth.figures import EstateFigures, LaneFigures
     from tests.benchmarks.growth.plots import Estate
 
 CORPUS: Final = "corpus"
@@ -74,7 +75,7 @@ def measure(root: Path, screen: Console, *, quick: bool, write: bool) -> GrowthF
         )
     found = GrowthFigures(
         machine=machine,
-        lanes=[lane.figures() for lane in lanes],
+        lanes=_with_shared([lane.figures() for lane in lanes]),
         estates=footprints,
         same=sum(all(answer == row[0] for answer in row) for row in told),
         compared=len(told),
@@ -101,11 +102,12 @@ def _asked(
         ]
         lanes = []
         for axis in axes:
-            every = axis in {VISIBLE, ACLS}
+            # Nobody asks twice: a service remembers what it was asked by whom.
             lanes += [
                 Lane(axis, one, asker)
                 for one in opens
-                for asker in (one.estate.askers if every else [one.estate.asker(fixed)])
+                for asker in one.estate.askers
+                if axis == ACLS or (axis == VISIBLE) != (asker.visible == fixed)
             ]
         answers = ask_in_turns(lanes, count, seed=_SEED)
         return lanes, answers, [one.footprint() for one in opens]
@@ -113,3 +115,11 @@ def _asked(
 
 def _of(axis: str, lanes: list[Lane], answers: list[object]) -> list[object]:
     return [answer for lane, answer in zip(lanes, answers, strict=True) if lane.axis == axis]
+
+
+def _with_shared(lanes: list[LaneFigures]) -> list[LaneFigures]:
+    """The fixed view of each corpus stands on the axis of views as well."""
+    shared = [replace(lane, axis=VISIBLE) for lane in lanes if lane.axis == CORPUS]
+    others = [lane for lane in lanes if lane.axis != VISIBLE]
+    views = [lane for lane in lanes if lane.axis == VISIBLE] + shared
+    return others + sorted(views, key=lambda lane: (lane.chunks, lane.visible))
