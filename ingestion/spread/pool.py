@@ -7,8 +7,9 @@ once more does no harm. A document that brings every worker down is given up aft
 from __future__ import annotations
 
 import os
+import socket
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,9 @@ TRIES_AGAIN: Final = 3
 STORE_BYTES: Final = 256 * 1024 * 1024
 """What passes between processes of this machine at once; a file of any size goes to disk beyond."""
 
+CONNECT_SECONDS: Final = 10
+START_SECONDS: Final = 300
+"""A cluster that is full, or lacks the processors asked for, would let us wait for ever."""
 
 _ADDRESS: Final = "RAY_ADDRESS"
 _MANY_MACHINES: Final = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -46,41 +50,31 @@ class Pool:
             WorkersLostError: they cannot be started.
             EmbeddingError: they would make other chunks or vectors than this process.
         """
+        _require_reachable(os.environ.get(_ADDRESS, ""))
         # Nothing is told to anybody unless an operator wants it.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         if _ADDRESS not in os.environ:
             os.environ.setdefault(_MANY_MACHINES, "0")
         import ray  # noqa: PLC0415 - an extra, and seconds to import
-        from ray.exceptions import RayError, RayTaskError  # noqa: PLC0415
+        from ray.exceptions import RayError  # noqa: PLC0415
 
-        ours = not ray.is_initialized()
-        try:
-            if ours:
-                ray.init(**_terms(workers))
-            actor: Any = ray.remote(
-                num_cpus=1, max_restarts=TRIES_AGAIN * workers, max_task_retries=TRIES_AGAIN
-            )(Stages)
-            started = [actor.remote(plan) for _ in range(workers)]
-            ray.get([one.pid.remote() for one in started])
-        except RayTaskError as error:
-            raise _cause(error) from None
-        except (RayError, OSError, RuntimeError) as error:
-            # An actor whose beginning failed says why inside its own error.
-            refused = getattr(error, "cause", None)
-            if isinstance(refused, IngestionError):
-                raise refused from None
-            raise WorkersLostError(f"engine: Ray cannot start its workers: {error}") from error
-        try:
+        with ExitStack() as stack:
+            try:
+                if not ray.is_initialized():
+                    ray.init(**_terms(workers))
+                    stack.callback(ray.shutdown)
+                # Restarted as often as need be: how often each question is asked again is bounded.
+                actor: Any = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=TRIES_AGAIN)
+                started = [actor(Stages).remote(plan) for _ in range(workers)]
+                stack.callback(lambda: [ray.kill(one) for one in started])
+                said = ray.get([one.check.remote() for one in started], timeout=START_SECONDS)
+            except (RayError, OSError, RuntimeError) as error:
+                why = str(error).partition("\n")[0]
+                raise WorkersLostError(f"engine: Ray cannot start its workers: {why}") from error
+            for refusal in said:
+                if refusal is not None:
+                    raise refusal
             yield cls(started)
-        finally:
-            for one in started:
-                ray.kill(one)
-            if ours:
-                ray.shutdown()
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._workers)
 
     def read(self, *arguments: object) -> Future[Any]:
         """Ask the next worker to read a document."""
@@ -95,6 +89,22 @@ class Pool:
         import ray  # noqa: PLC0415 - loaded long ago
 
         return list(ray.get([one.pid.remote() for one in self._workers]))
+
+
+def _require_reachable(address: str) -> None:
+    """Find out at once that nobody listens; Ray itself would go on asking for minutes.
+
+    Raises:
+        WorkersLostError: nobody does.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdecimal():  # else it is a word, such as auto
+        try:
+            socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+        except OSError as error:
+            raise WorkersLostError(
+                f"RAY_ADDRESS: nobody answers at {address}: {error.strerror or error}"
+            ) from error
 
 
 def _terms(workers: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from ingestion.chunking import Chunker
@@ -43,23 +44,29 @@ class Plan:
 
 
 class Stages:
-    """The stages, in one process. Errors of documents and models are results, not exceptions."""
+    """The stages, in one process. Errors of documents and models are results, not exceptions.
+
+    Nothing is loaded before it is needed: a worker that is started anew knows its plan alone.
+    """
 
     def __init__(self, plan: Plan) -> None:
-        """Load the embedder, and see that this machine would make what the driver's would.
-
-        Raises:
-            EmbeddingError: it has other weights, or other code.
-        """
         self._plan = plan
         self._embedders: dict[str, Embedder] = {}
+
+    def check(self) -> EmbeddingError | None:
+        """Load the embedder; why this machine would not make what the driver's would, if so."""
+        plan = self._plan
         if plan.prepared_by != PREPARED_BY:
-            raise EmbeddingError(
+            return EmbeddingError(
                 f"a worker has other code: chunks of {PREPARED_BY}, not of {plan.prepared_by}; "
                 "install the same version everywhere",
                 code="embedder_mismatch",
             )
-        self._reader = Reader(_Measures.of(plan, self._embedder(plan.spec, plan.fingerprint)))
+        try:
+            self._embedder(plan.spec, plan.fingerprint)
+        except EmbeddingError as error:
+            return error
+        return None
 
     def read(self, raw: RawDocument) -> Prepared | IngestionError:
         """Parse, sanitise, chunk and screen one document; why not, if it yields no text."""
@@ -81,9 +88,15 @@ class Stages:
 
     def close(self) -> None:
         """Let go of parsers and models; a process that ends need not."""
-        self._reader.close()
+        if "_reader" in self.__dict__:
+            self._reader.close()
         for embedder in self._embedders.values():
             embedder.close()
+
+    @cached_property
+    def _reader(self) -> Reader:
+        plan = self._plan
+        return Reader(_Measures.of(plan, self._embedder(plan.spec, plan.fingerprint)))
 
     def _embedder(self, spec: str, fingerprint: str) -> Embedder:
         if spec not in self._embedders:

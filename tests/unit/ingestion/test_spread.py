@@ -16,11 +16,12 @@ from ingestion.chunking import Chunker
 from ingestion.documents import RawDocument
 from ingestion.embedding.factory import create_embedder
 from ingestion.embedding.hashing import HashEmbedder
-from ingestion.errors import EmbeddingError, ParseError
+from ingestion.errors import EmbeddingError, ParseError, WorkersLostError
 from ingestion.jobs import SourceConfig, ingest
 from ingestion.parsing.limits import ParseLimits
 from ingestion.prepare import prepare
 from ingestion.spread import engine
+from ingestion.spread.pool import Pool
 from ingestion.spread.stages import Plan, Stages
 from tests.support.content import dump
 from tests.support.installation import DIMENSIONS, TENANT, Installation
@@ -135,13 +136,19 @@ def compare(stages: Stages, embedder: HashEmbedder, source: Watched) -> None:
 
 
 def test_a_worker_that_would_make_something_else_is_refused() -> None:
-    with pytest.raises(EmbeddingError, match="other weights"):
-        Stages(plan(fingerprint="another"))
-    with pytest.raises(EmbeddingError, match="other code"):
-        Stages(plan(prepared_by="sanitise/0"))
+    assert "other weights" in str(Stages(plan(fingerprint="another")).check())
+    assert "other code" in str(Stages(plan(prepared_by="sanitise/0")).check())
     with closing(Stages(plan())) as stages:
+        assert stages.check() is None
         refused = stages.embed("hash:64", "another", ["text"])
     assert isinstance(refused, EmbeddingError)
+
+
+def test_a_cluster_that_is_not_there_is_said_to_be_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    refused = pytest.raises(WorkersLostError, match="RAY_ADDRESS: nobody answers")
+    with refused, Pool.start(plan(), workers=1):
+        pass
 
 
 @pytest.mark.skipif(find_spec("ray") is None, reason="the extra ray is not installed")
@@ -172,4 +179,5 @@ def test_workers_write_what_one_process_writes_though_one_is_killed(
         assert stop["status"] == "cancelled"
         rest = run(again, shelf())
         assert (rest["status"], rest["unchanged"] > 0) == (expected["status"], True)  # type: ignore[operator]
+    assert len(rows(alone)) > len(SHELF)
     assert rows(spread) == rows(alone)
