@@ -2,10 +2,7 @@
 
 The rule, in order:
 
-1. At most ``slots`` requests are worked on at once. While several tenants ask, none of them holds
-   the last slot besides all the others: it is kept for the next to come, who would else have to
-   wait for the whole of a request that belongs to a flood. But for that, no slot is idle while
-   anybody waits; a tenant that is alone has all of them.
+1. At most ``slots`` requests are worked on at once, and none is idle while anybody waits.
 2. A free slot goes to the waiting tenant that had fewest turns. Who comes to wait anew starts level
    with whoever was served last, so that nobody saves up turns, and nobody is made to wait for more
    than one turn of each other tenant. Among equals, it goes to who was served, or came to wait,
@@ -21,17 +18,13 @@ must never live here: who a tenant is, or what is asked.
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-LATELY: Final = 1_000
-"""Requests let in or kept waiting after which a tenant that has not asked is not counted on."""
 
 
 class State(Enum):
@@ -65,19 +58,14 @@ class Room:
         slots: how many requests may be worked on at once.
         per_tenant: how many requests of one tenant may wait.
         together: how many may wait in all, if their tenant has somebody waiting already.
-        lately: a tenant asks as long as no more than so many requests came after its last.
     """
 
-    def __init__(self, *, slots: int, per_tenant: int, together: int, lately: int = LATELY) -> None:
+    def __init__(self, *, slots: int, per_tenant: int, together: int) -> None:
         self.slots = slots
-        self._lately = lately
         self._per_tenant = per_tenant
         self._together = together
         self._lock = threading.Lock()
         self._used = 0
-        self._inside: Counter[str] = Counter()
-        self._came = 0
-        self._asking: dict[str, int] = {}  # when each tenant came last; the latest at the end
         self._waiting = 0
         self._queues: dict[str, deque[Place]] = {}  # who came, or was served, longest ago first
         self._turns: dict[str, int] = {}  # of tenants that wait, or are ahead of the others
@@ -87,9 +75,8 @@ class Room:
         """A place: inside if a slot is free, else waiting; None if it may not even wait."""
         place = Place(tenant, wake)
         with self._lock:
-            self._note(tenant)
-            if tenant not in self._queues and self._may(tenant):
-                # Whoever waits meanwhile holds all it may: nobody is passed over.
+            # A free slot means that nobody waits: slots are handed on, never left lying.
+            if self._used < self.slots:
                 self._let_in(place)
                 return place
             if self._full(tenant):
@@ -99,10 +86,6 @@ class Room:
                 self._turns[tenant] = max(self._turns.get(tenant, 0), self._level)
             self._queues[tenant].append(place)
             self._waiting += 1
-            # The others may just have fallen out of those that ask; then the kept slot is nobody's.
-            following = self._next()
-        if following is not None and following is not place:
-            following.wake()
         return place
 
     def leave(self, place: Place) -> None:
@@ -114,9 +97,6 @@ class Room:
             if was is not State.INSIDE:
                 return
             self._used -= 1
-            self._inside[place.tenant] -= 1
-            if not self._inside[place.tenant]:
-                del self._inside[place.tenant]
             following = self._next()
         if following is not None:
             following.wake()
@@ -124,7 +104,7 @@ class Room:
     def full(self, tenant: str) -> bool:
         """Whether a request of the tenant would be turned away now."""
         with self._lock:
-            return not self._may(tenant) and self._full(tenant)
+            return self._used >= self.slots and self._full(tenant)
 
     def waiting(self, tenant: str | None = None) -> int:
         """How many wait: of a tenant, or in all."""
@@ -147,33 +127,16 @@ class Room:
             len(queue) >= self._per_tenant or self._waiting >= self._together
         )
 
-    def _note(self, tenant: str) -> None:
-        """Remember that a tenant asks, and forget those that have not for long."""
-        self._came += 1
-        self._asking.pop(tenant, None)
-        self._asking[tenant] = self._came
-        while self._asking[first := next(iter(self._asking))] < self._came - self._lately:
-            del self._asking[first]
-
-    def _may(self, tenant: str) -> bool:
-        """Whether there is a slot that the tenant may have."""
-        if self._used >= self.slots:
-            return False
-        alone = self.slots == 1 or self._asking.keys() <= {tenant}
-        return alone or self._inside[tenant] < self.slots - 1
-
     def _let_in(self, place: Place) -> None:
         place.state = State.INSIDE
         self._used += 1
-        self._inside[place.tenant] += 1
 
     def _next(self) -> Place | None:
-        """Let in whoever is next, if anybody waits who may come in."""
-        may = [one for one in self._queues if self._may(one)] if self._used < self.slots else []
-        if not may:
+        """Let in whoever is next, if anybody waits."""
+        if not self._queues:
             return None
         # ``min`` keeps to the first of equals: who came to wait, or was served, longest ago.
-        tenant = min(may, key=lambda one: self._turns[one])
+        tenant = min(self._queues, key=lambda one: self._turns[one])
         queue = self._queues[tenant] = self._queues.pop(tenant)  # to the end
         place = queue.popleft()
         self._waiting -= 1
