@@ -30,14 +30,6 @@ MEMORY: Final = (
         VIEWS,
     ),
     Mutant(
-        "searches under sources of their own",
-        "a source that is switched on again stays away",
-        PIPELINE,
-        " and before.scope.sources is None",
-        "",
-        VIEWS,
-    ),
-    Mutant(
         "searches under a filter of their own",
         "a filter is forgotten, or one is obeyed that was not given",
         PIPELINE,
