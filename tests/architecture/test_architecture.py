@@ -13,6 +13,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+import acl.audit.models
+import acl.models
+import acl.switches
 import ingestion.models
 import ingestion.records
 import retrieval.flags.rows
@@ -189,7 +192,8 @@ def test_every_mutant_still_finds_the_text_it_breaks() -> None:
 
 def test_the_migrations_make_what_the_models_say(blank_catalogue: SqliteBlank) -> None:
     # Imported, they have registered their tables.
-    assert all((ingestion.models, ingestion.records, retrieval.flags.rows, retrieval.records))
+    assert all((acl.audit.models, acl.models, acl.switches, ingestion.models, ingestion.records))
+    assert all((retrieval.flags.rows, retrieval.records))
     database = Database(f"sqlite:///{blank_catalogue.path}")
     with database.reader.connect() as connection:
         context = MigrationContext.configure(
