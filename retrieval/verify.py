@@ -125,13 +125,12 @@ def _keep(
     """Put the check on record, and its figures in the queue of those for analysts."""
     caller, view = before.scope.caller, before.resolved.view.digest
     account_for_check(runtime, caller, response, view=view, cited=cited.values())
-    active = runtime.generation()
     record_check(
         runtime,
         caller,
         response,
         sources=rests_on(asked, response, cited),
-        generation=None if active is None else active.id,
+        generation=before.generation,
         view=view,
         latency_ms=watch.total(),
     )
