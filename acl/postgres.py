@@ -123,26 +123,31 @@ def _was_writable(context: ExceptionContext) -> bool:
     return not asked.get("postgresql_readonly", False)
 
 
-def _arguments(connections: Connections, session: Mapping[str, str]) -> dict[str, Any]:
-    """What libpq is told: our end's patience, and in ``options`` the server's."""
+def patience(connections: Connections) -> dict[str, int]:
+    """What libpq is told of how long our end waits: to connect, and for a word."""
     idle = max(1, connections.silence_seconds // 2)
-    interval = max(1, (connections.silence_seconds - idle) // _PROBES)
-    ours = {
+    return {
+        "connect_timeout": connections.connect_seconds,
         "keepalives": 1,
         "keepalives_idle": idle,
-        "keepalives_interval": interval,
+        "keepalives_interval": max(1, (connections.silence_seconds - idle) // _PROBES),
         "keepalives_count": _PROBES,
         "tcp_user_timeout": connections.silence_seconds * 1000,
     }
+
+
+def _arguments(connections: Connections, session: Mapping[str, str]) -> dict[str, Any]:
+    """What libpq is told: our end's patience, and in ``options`` the same of the server's."""
+    ours = patience(connections)
     theirs = {
-        "tcp_keepalives_idle": str(idle),
-        "tcp_keepalives_interval": str(interval),
-        "tcp_keepalives_count": str(_PROBES),
-        "tcp_user_timeout": str(connections.silence_seconds * 1000),
+        "tcp_keepalives_idle": ours["keepalives_idle"],
+        "tcp_keepalives_interval": ours["keepalives_interval"],
+        "tcp_keepalives_count": ours["keepalives_count"],
+        "tcp_user_timeout": ours["tcp_user_timeout"],
         **session,
     }
     options = " ".join(f"-c {name}={value}" for name, value in theirs.items())
-    return {"connect_timeout": connections.connect_seconds, **ours, "options": options}
+    return {**ours, "options": options}
 
 
 def _milliseconds(seconds: float) -> str:

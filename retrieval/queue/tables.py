@@ -16,6 +16,8 @@ from procrastinate.schema import SchemaManager
 from psycopg import sql
 from sqlalchemy import make_url
 
+from acl.postgres import patience
+
 if TYPE_CHECKING:
     from acl.postgres import Connections
 
@@ -30,15 +32,10 @@ def address(url: str) -> str:
 
 def parameters(connections: Connections) -> dict[str, Any]:
     """How each connection of the queue is made: it sees the queue's tables, and no others."""
-    silence = connections.silence_seconds
     return {
-        "connect_timeout": connections.connect_seconds,
+        **patience(connections),  # a host that vanished is noticed, also by whoever only listens
         "options": f"-c search_path={SCHEMA}",
         "application_name": "clearance queue",
-        # A host that vanished is noticed, also by whoever only listens.
-        "keepalives_idle": max(1, silence // 2),
-        "keepalives_interval": max(1, silence // 8),
-        "keepalives_count": 4,
     }
 
 
