@@ -286,7 +286,8 @@ def _search(
         exclude=before.excluded,
         exact=before.searched_exactly(runtime.settings.exact_limit),
     )
-    # The view's digest says nothing of what is being written, nor of sources and other filters.
+    # The view's digest says nothing of what is being written. Who asks under a filter, or under
+    # sources of their own, is searched for each time: nothing then hangs on what it says of those.
     settled = not asked.own and not asked.exclude and before.scope.sources is None
     view = before.resolved.view.digest
     leg, reach = "words" if vector is None else "both", f"{asked.limit} {asked.exact}"

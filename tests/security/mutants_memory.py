@@ -30,6 +30,14 @@ MEMORY: Final = (
         VIEWS,
     ),
     Mutant(
+        "searches under sources of their own",
+        "what a switched-off source left out is remembered, and only a digest keeps it apart",
+        PIPELINE,
+        " and before.scope.sources is None",
+        "",
+        VIEWS,
+    ),
+    Mutant(
         "searches under a filter of their own",
         "a filter is forgotten, or one is obeyed that was not given",
         PIPELINE,

@@ -86,9 +86,14 @@ def test_what_is_revoked_is_gone_from_the_next_answer(world: Installation) -> No
     assert world.texts(ANN) == []
 
 
-def test_a_source_goes_and_comes_back_with_the_next_question(world: Installation) -> None:
+def test_a_source_goes_and_comes_back_with_the_next_question(
+    world: Installation, asked: Asked
+) -> None:
     switch(world, "source:mail", "off")
     assert len(world.texts(ANN)) == 1
+    searched = asked.times
+    assert len(world.texts(ANN)) == 1
+    assert asked.times > searched, "under sources of their own nothing is remembered"
     switch(world, "source:mail", None)
     assert len(world.texts(ANN)) == 2
     switch(world, "source:mail", "off")
